@@ -1,0 +1,54 @@
+"""Which sources to ingest, and whether what they need is there before Spark is started."""
+
+from collections.abc import Sequence
+
+from ingest.errors import LandingError, UnknownSourceError
+from malha import metastore, s3
+from malha.manifest import Manifest, Source
+from malha.settings import Settings
+
+
+def select(manifest: Manifest, names: Sequence[str]) -> list[Source]:
+    """The sources of these names, or all of them where no name is given.
+
+    Raises:
+        UnknownSourceError: a name is none of the manifest's sources with a landing.
+    """
+    unknown = [name for name in names if name not in manifest.sources]
+    if unknown or not manifest.sources:
+        known = ", ".join(manifest.sources) or "none"
+        wanted = ", ".join(unknown) or "any"
+        raise UnknownSourceError(
+            f"unknown source: {wanted}. Sources with a landing: {known}. A source is a table "
+            "under `sources:` in dbt_project/models whose config.meta.landing has path and format"
+        )
+    return [manifest.sources[name] for name in dict.fromkeys(names or manifest.sources)]
+
+
+def landing_uri(source: Source, settings: Settings) -> str:
+    """The URI below which the source's files arrive."""
+    return f"{settings.landing_uri.rstrip('/')}/{source.landing.path}"
+
+
+def check_ready(sources: Sequence[Source], settings: Settings) -> None:
+    """Check that the store and the metastore answer and every landing path exists.
+
+    Raises:
+        UnreachableError: the store or the metastore does not answer.
+        LandingError: a landing path does not exist.
+    """
+    s3.check(settings)
+    metastore.check(settings)
+    client = s3.client(settings)
+    for source in sources:
+        uri = landing_uri(source, settings)
+        bucket, prefix = s3.split_uri(uri)
+        try:
+            found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)
+        except client.exceptions.NoSuchBucket:
+            found = {"KeyCount": 0}  # type: ignore[typeddict-item]
+        if not found["KeyCount"]:
+            raise LandingError(
+                f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "
+                "files there, or correct config.meta.landing.path of the source"
+            )

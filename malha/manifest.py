@@ -1,0 +1,151 @@
+"""The registry of the mesh: what dbt's manifest says of sources to ingest and products to serve."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from dbt_artifacts_parser.parser import parse_manifest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from malha.errors import ManifestError
+
+Format = Literal["csv", "json", "parquet"]
+
+
+class Landing(BaseModel):
+    """Where a source's files arrive: `config.meta.landing` of a dbt source table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")
+    format: Format
+
+
+class Source(BaseModel):
+    """A dbt source table that the ingest fills."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    schema_name: str
+    table: str
+    landing: Landing
+    columns: tuple[str, ...] = Field(min_length=1)
+    """The declared columns, as delivered; those that the ingest adds are left out."""
+
+
+class Column(BaseModel):
+    """A column of a product's contract."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    data_type: str
+    description: str
+
+
+class Lookup(BaseModel):
+    """How a product is served: `config.meta.api` of a dbt model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lookup: str | None = None
+    """The column whose value `/api/<product>/{value}` selects by."""
+
+
+class Product(BaseModel):
+    """A public model with an enforced contract."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    schema_name: str
+    table: str
+    description: str
+    owner: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    lookup: Column | None
+
+
+class Manifest:
+    """dbt's manifest, read once.
+
+    Args:
+        path: the manifest.json that any dbt command writes.
+
+    Raises:
+        ManifestError: it is missing, is not a manifest, or declares something unusable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._manifest: Any = parse_manifest(json.loads(path.read_text("utf-8")))
+        except FileNotFoundError:
+            raise ManifestError(
+                f"dbt's manifest is not at {path}: run `dbt parse` from the repository's root"
+            ) from None
+        except (ValueError, KeyError, OSError) as error:
+            raise ManifestError(
+                f"{path} cannot be read as dbt's manifest ({error}): run `dbt parse` again"
+            ) from error
+        self.path = path
+        self.sources = {source.name: source for source in self._read_sources()}
+        self.products = {product.name: product for product in self._read_products()}
+
+    def _read_sources(self) -> Iterator[Source]:
+        for unique_id, node in sorted(self._manifest.sources.items()):
+            meta = (node.config.meta if node.config else None) or {}
+            if "landing" not in meta:
+                continue
+            try:
+                yield Source(
+                    name=node.name,
+                    schema_name=node.schema_,
+                    table=node.identifier,
+                    landing=meta["landing"],
+                    columns=tuple(name for name in node.columns if not name.startswith("_")),
+                )
+            except ValidationError as error:
+                raise _unusable(unique_id, node.original_file_path, error) from None
+
+    def _read_products(self) -> Iterator[Product]:
+        groups = {group.name: group for group in self._manifest.groups.values()}
+        for unique_id, node in sorted(self._manifest.nodes.items()):
+            if node.resource_type != "model" or not node.contract or not node.contract.enforced:
+                continue
+            if node.access.value != "public":
+                continue
+            columns = {
+                name: Column(
+                    name=name, data_type=column.data_type, description=column.description or ""
+                )
+                for name, column in node.columns.items()
+            }
+            try:
+                lookup = Lookup.model_validate((node.config.meta or {}).get("api", {})).lookup
+            except ValidationError as error:
+                raise _unusable(unique_id, node.original_file_path, error) from None
+            if lookup is not None and lookup not in columns:
+                raise ManifestError(
+                    f"{node.original_file_path}: config.meta.api.lookup of {node.name} names "
+                    f"{lookup!r}, which is none of its columns ({', '.join(columns)})"
+                )
+            group = groups.get(node.config.group)
+            yield Product(
+                name=node.name,
+                schema_name=node.schema_,
+                table=node.alias,
+                description=node.description or "",
+                owner=str(group.owner.name or group.owner.email) if group else "",
+                columns=tuple(columns.values()),
+                primary_key=tuple(node.primary_key or ()),
+                lookup=columns[lookup] if lookup else None,
+            )
+
+
+def _unusable(unique_id: str, file: str, error: ValidationError) -> ManifestError:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return ManifestError(f"{file}: {unique_id}: {where}: {problem['msg']} ({problem['input']!r})")

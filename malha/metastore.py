@@ -1,0 +1,43 @@
+"""The Hive metastore, seen from Python: Thrift calls without Spark."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from hive_metastore.ThriftHiveMetastore import Client
+from thrift.protocol import TBinaryProtocol
+from thrift.Thrift import TException
+from thrift.transport import TSocket, TTransport
+
+from malha.errors import UnreachableError
+from malha.settings import Settings
+
+
+@contextmanager
+def client(settings: Settings) -> Iterator[Client]:
+    """A connection to the metastore for a few calls, each given 5 seconds."""
+    address = urlsplit(settings.metastore_uri)
+    socket = TSocket.TSocket(address.hostname, address.port)
+    socket.setTimeout(5000)
+    transport = TTransport.TBufferedTransport(socket)
+    transport.open()
+    try:
+        yield Client(TBinaryProtocol.TBinaryProtocol(transport))
+    finally:
+        transport.close()
+
+
+def check(settings: Settings) -> None:
+    """Make one Thrift call.
+
+    Raises:
+        UnreachableError: the metastore does not answer.
+    """
+    try:
+        with client(settings) as metastore:
+            metastore.get_all_databases()
+    except (TException, OSError) as error:
+        raise UnreachableError(
+            f"the metastore at {settings.metastore_uri} does not answer ({error}): "
+            "start the stack with `make up`, or set METASTORE_URI"
+        ) from error

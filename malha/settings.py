@@ -1,0 +1,159 @@
+"""Every setting of the mesh: one table of names, defaults and meanings.
+
+The names are environment variables; they are the same embedded and in containers. `docs/settings.md`
+is generated from this table (`make docs`).
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from malha.errors import SettingError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+
+# An AWS profile or session of the user's own must not mix with the stack's credentials.
+_FOREIGN_AWS_VARIABLES = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION")
+
+
+class Settings(BaseSettings):
+    """The settings in force; see each field's description. Ports and sizes are validated."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    stack_dir: AbsolutePath = Field(ROOT / ".stack", description="Where the embedded stack keeps its state")
+    deps_dir: AbsolutePath = Field(ROOT / ".deps", description="Where `make setup` puts jars")
+    manifest_path: AbsolutePath = Field(
+        ROOT / "dbt_project/target/manifest.json",
+        description="dbt's manifest, the registry of sources and products",
+    )
+
+    s3_port: int = Field(8333, gt=0, lt=65536, description="Port of the embedded S3 server")
+    s3_master_port: int = Field(
+        9333, gt=0, lt=55536, description="SeaweedFS master (and 10000 more for gRPC)"
+    )
+    s3_volume_port: int = Field(
+        9334, gt=0, lt=55536, description="SeaweedFS volume server (and 10000 more for gRPC)"
+    )
+    s3_filer_port: int = Field(
+        9335, gt=0, lt=55536, description="SeaweedFS filer (and 10000 more for gRPC)"
+    )
+    s3_endpoint: str = Field(
+        "http://127.0.0.1:8333",
+        description="URL of the object store. Set it to use one outside the embedded stack, "
+        "with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Default: follows S3_PORT",
+    )
+    aws_access_key_id: str = Field(
+        "", description="S3 access key. Embedded: generated into STACK_DIR on first start"
+    )
+    aws_secret_access_key: str = Field(
+        "", repr=False, description="S3 secret key. Embedded: generated into STACK_DIR"
+    )
+    aws_region: str = Field("us-east-1", description="S3 region")
+    lake_uri: str = Field("s3a://lake/warehouse", description="Where the tables live")
+    landing_uri: str = Field("s3a://landing", description="Where domains drop their files")
+    checkpoint_uri: str = Field(
+        "s3a://lake/checkpoints", description="Where the ingest remembers which files it has read"
+    )
+
+    metastore_host: str = Field("127.0.0.1", description="Address that the metastore listens on")
+    metastore_port: int = Field(9083, gt=0, lt=65536, description="Port of the metastore")
+    metastore_uri: str = Field(
+        "thrift://127.0.0.1:9083",
+        description="Where the metastore answers. Default: follows METASTORE_HOST and _PORT",
+    )
+    metastore_jdbc_url: str = Field(
+        "", description="The metastore's database. Default: Derby in STACK_DIR"
+    )
+    metastore_jdbc_driver: str = Field(
+        "org.apache.derby.jdbc.EmbeddedDriver", description="JDBC driver of that database"
+    )
+    metastore_jdbc_user: str = Field("APP", description="User of that database")
+    metastore_jdbc_password: str = Field(
+        "unused", repr=False, description="Password of that database (Derby ignores it)"
+    )
+    metastore_memory: str = Field("512m", description="Java heap of the metastore")
+
+    thrift_host: str = Field("127.0.0.1", description="Host of the Spark Thrift Server")
+    thrift_port: int = Field(10000, gt=0, lt=65536, description="Port of the Spark Thrift Server")
+    thrift_memory: str = Field("1g", description="Java heap of the Spark Thrift Server")
+    spark_master: str = Field("local[*]", description="Spark master of Thrift Server and ingest")
+    spark_local_ip: str = Field("127.0.0.1", description="Address that Spark's own ports bind to")
+    spark_ui_port: int = Field(
+        4040, gt=0, lt=65536, description="Port of the Thrift Server's Spark UI"
+    )
+    ingest_memory: str = Field("1g", description="Java heap of the ingest")
+
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on")
+    api_port: int = Field(8000, gt=0, lt=65536, description="Port of the API")
+    api_pool_size: int = Field(
+        8, gt=0, le=256, description="Connections to the Thrift Server; one query each at a time"
+    )
+    api_pool_timeout: float = Field(
+        10, gt=0, description="Seconds that a request waits for a free connection before 503"
+    )
+    api_query_timeout: float = Field(
+        30, gt=0, description="Seconds after which a query is cancelled and answered with 504"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the defaults that follow from other settings."""
+        host = values.get("metastore_host", "127.0.0.1")
+        values.setdefault("s3_endpoint", f"http://127.0.0.1:{values.get('s3_port', 8333)}")
+        values.setdefault(
+            "metastore_uri", f"thrift://{host}:{values.get('metastore_port', 9083)}"
+        )
+        derby = Path(values.get("stack_dir", ROOT / ".stack")).absolute() / "metastore/derby"
+        values.setdefault("metastore_jdbc_url", f"jdbc:derby:;databaseName={derby};create=true")
+        return values
+
+    @property
+    def credentials_path(self) -> Path:
+        """The embedded stack's S3 credentials, a dotenv file of mode 600."""
+        return self.stack_dir / "credentials.env"
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers, as seen from this machine."""
+        return f"http://{self.api_host}:{self.api_port}"
+
+    def environment(self) -> dict[str, str]:
+        """The settings as variables, for the environment of a child process."""
+        return {name.upper(): str(value) for name, value in self.model_dump().items()}
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Unless S3_ENDPOINT names a store outside the embedded stack, the stack's generated
+    credentials win over any AWS keys of the user's own.
+
+    Raises:
+        SettingError: a variable has a value that cannot be used.
+    """
+    try:
+        settings = Settings()
+        if "S3_ENDPOINT" not in os.environ and settings.credentials_path.exists():
+            keys = dotenv_values(settings.credentials_path)
+            settings = Settings(**{name.lower(): value for name, value in keys.items()})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingError("; ".join(lines)) from None
+    return settings
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child process: the user's, and the settings over it."""
+    own = {k: v for k, v in os.environ.items() if k not in _FOREIGN_AWS_VARIABLES}
+    return own | settings.environment()

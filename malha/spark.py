@@ -1,0 +1,28 @@
+"""How a Spark process of the mesh is started: where Spark is, its configuration and its jars."""
+
+import importlib.util
+from pathlib import Path
+
+from malha.settings import ROOT, Settings
+
+
+def spark_home() -> Path:
+    """The Spark distribution inside the pyspark wheel."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("pyspark is not installed; run `make setup`")
+    return Path(spec.origin).parent
+
+
+def spark_environment(settings: Settings) -> dict[str, str]:
+    """The variables that make any Spark command of the wheel one of the mesh's.
+
+    The jars go on SPARK_DIST_CLASSPATH, which Spark's launcher adds to driver and executors:
+    with --jars, sessions of the Thrift Server other than the first miss classes.
+    """
+    return {
+        "SPARK_HOME": str(spark_home()),
+        "SPARK_CONF_DIR": str(ROOT / "thrift/conf"),
+        "SPARK_DIST_CLASSPATH": str(settings.deps_dir / "jars/*"),
+        "SPARK_LOCAL_IP": settings.spark_local_ip,
+    }
