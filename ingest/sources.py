@@ -30,25 +30,31 @@ def landing_uri(source: Source, settings: Settings) -> str:
     return f"{settings.landing_uri.rstrip('/')}/{source.landing.path}"
 
 
-def check_ready(sources: Sequence[Source], settings: Settings) -> None:
-    """Check that the store and the metastore answer and every landing path exists.
+def check_services(settings: Settings) -> None:
+    """Check that the store and the metastore answer.
 
     Raises:
-        UnreachableError: the store or the metastore does not answer.
-        LandingError: a landing path does not exist.
+        UnreachableError: one of them does not.
     """
     s3.check(settings)
     metastore.check(settings)
+
+
+def check_landing(source: Source, settings: Settings) -> None:
+    """Check that something has ever landed for the source.
+
+    Raises:
+        LandingError: its landing path does not exist.
+    """
+    uri = landing_uri(source, settings)
+    bucket, prefix = s3.split_uri(uri)
     client = s3.client(settings)
-    for source in sources:
-        uri = landing_uri(source, settings)
-        bucket, prefix = s3.split_uri(uri)
-        try:
-            found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)
-        except client.exceptions.NoSuchBucket:
-            found = {"KeyCount": 0}  # type: ignore[typeddict-item]
-        if not found["KeyCount"]:
-            raise LandingError(
-                f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "
-                "files there, or correct config.meta.landing.path of the source"
-            )
+    try:
+        found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)["KeyCount"]
+    except client.exceptions.NoSuchBucket:
+        found = 0
+    if not found:
+        raise LandingError(
+            f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "
+            "files there, or correct config.meta.landing.path of the source"
+        )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.types import BinaryType, LongType, StringType, StructType, TimestampType
 
 from ingest import bronze, readers
@@ -40,10 +39,11 @@ class Outcome:
     rows: int = 0
     corrupt_rows: int = 0
     undeclared: set[str] = field(default_factory=set)
+    """Columns that the files have and the source does not declare; they were left out."""
 
 
 class SourceRun:
-    """A run of one source; `start` it, wait with `wait`, watch `outcome` in between."""
+    """A run of one source; `outcome` counts what it has committed so far."""
 
     def __init__(self, spark: SparkSession, source: Source, settings: Settings) -> None:
         self.outcome = Outcome()
@@ -51,10 +51,9 @@ class SourceRun:
         self._source = source
         self._settings = settings
         self._error: MalhaError | None = None
-        self._query: StreamingQuery | None = None
 
-    def run(self, tick: Callable[[Outcome], None]) -> Outcome:
-        """Ingest what is new, calling `tick` with the counts so far a few times a second.
+    def run(self, tick: Callable[[int, int], None]) -> Outcome:
+        """Ingest what is new, calling `tick(files, rows)` with the counts so far as it goes.
 
         Raises:
             DeliveryError: a file cannot be accepted; the table is as it was.
@@ -77,15 +76,19 @@ class SourceRun:
         )
         try:
             while not query.awaitTermination(timeout=0.25):  # type: ignore[arg-type]
-                tick(self.outcome)
+                tick(self.outcome.files, self.outcome.rows + self._rows_being_read())
         except PySparkException as error:
             raise self._error or IngestError(
                 f"source {self._source.name}: {str(error).splitlines()[0]}"
             ) from error
         finally:
             query.stop()
-        tick(self.outcome)
+        tick(self.outcome.files, self.outcome.rows)
         return self.outcome
+
+    def _rows_being_read(self) -> int:
+        stages = self._spark.sparkContext._jsc.sc().statusStore().activeStages()
+        return sum(stages.apply(i).inputRecords() for i in range(stages.size()))
 
     def _append(self, files: DataFrame, batch_id: int) -> None:
         try:

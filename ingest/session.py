@@ -1,0 +1,55 @@
+"""The Spark session of the ingest."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from malha.settings import Settings, child_environment
+from malha.spark import spark_environment
+
+
+def log_path(settings: Settings) -> Path:
+    """Where Spark's own log of an ingest goes."""
+    return settings.stack_dir / "logs/ingest.log"
+
+
+@contextmanager
+def spark_session(settings: Settings) -> Iterator[SparkSession]:
+    """Start Spark with the mesh's configuration, and stop it at the end.
+
+    Spark's log goes to a file, so that the terminal is left to progress and results.
+    """
+    os.environ.update(child_environment(settings) | spark_environment(settings))
+    with _stderr_to(log_path(settings)):
+        spark = (
+            SparkSession.builder.master(settings.spark_master)
+            .appName("malha-ingest")
+            .config("spark.driver.memory", settings.ingest_memory)
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .getOrCreate()
+        )
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def _stderr_to(path: Path) -> Iterator[None]:
+    """Let processes started meanwhile, and all that they log later, write to this file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
