@@ -15,6 +15,9 @@ from malha.settings import Settings
 # PyHive logs every statement at INFO, and a statement can hold personal data.
 logging.getLogger("pyhive").setLevel(logging.WARNING)
 
+# A poll waits on the server until the query ends, but no longer than this.
+_SESSION_CONFIGURATION = {"set:hiveconf:hive.server2.long.polling.timeout": "500ms"}
+
 
 def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> hive.Connection:
     """Open a session.
@@ -39,7 +42,9 @@ def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> 
         socket,
     )
     try:
-        return hive.Connection(thrift_transport=transport, username=user)
+        return hive.Connection(
+            thrift_transport=transport, username=user, configuration=_SESSION_CONFIGURATION
+        )
     except (TException, HiveError, OSError, EOFError) as error:
         transport.close()
         raise UnreachableError(

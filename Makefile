@@ -1,0 +1,2 @@
+setup:
+	@sh stack/setup.sh

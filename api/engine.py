@@ -1,0 +1,126 @@
+"""Queries to rows, through the Spark Thrift Server."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pyhive import hive
+from pyhive.exc import Error as HiveError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlglot import exp
+from TCLIService.ttypes import TOperationState
+from thrift.Thrift import TException
+
+from api.errors import BusyError, NotBuiltError, QueryError, QueryTimeoutError
+from api.queries import render
+from malha.errors import UnreachableError
+from malha.hive import connect
+from malha.settings import Settings
+
+log = logging.getLogger("malha.api")
+
+_RUNNING = (
+    TOperationState.INITIALIZED_STATE,
+    TOperationState.PENDING_STATE,
+    TOperationState.RUNNING_STATE,
+)
+
+# What a connection raises once the server behind it is gone.
+_BROKEN = (TException, OSError, EOFError)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answer to a query: column names, and a tuple of Python values a row."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class ThriftEngine:
+    """A pool of sessions, each used by one query at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool = QueuePool(
+            self._connect,
+            pool_size=settings.api_pool_size,
+            max_overflow=0,
+            timeout=settings.api_pool_timeout,
+            use_lifo=True,
+            reset_on_return=None,  # there is no transaction to roll back
+        )
+
+    def close(self) -> None:
+        """Close the sessions that are not in use."""
+        self._pool.dispose()
+
+    def fetch(self, query: exp.Query) -> Rows:
+        """Run a query and return all its rows.
+
+        Raises:
+            BusyError: no session became free within API_POOL_TIMEOUT.
+            UnreachableError: the Thrift Server does not answer.
+            QueryTimeoutError: the query ran for API_QUERY_TIMEOUT and was cancelled.
+            NotBuiltError: a table of the query does not exist.
+            QueryError: Spark refused or failed the query.
+        """
+        sql = render(query)
+        while True:
+            with self._session() as session:
+                proven = "proven" in session.info
+                try:
+                    rows = self._run(session, sql)
+                except _BROKEN as error:
+                    session.invalidate()
+                    if proven:
+                        # It broke since it was last used, as when the server was restarted.
+                        continue
+                    raise UnreachableError(f"the Spark Thrift Server hung up ({error})") from error
+                session.info["proven"] = True
+                return rows
+
+    def _connect(self) -> hive.Connection:
+        # The deadline of a query is kept by polling; the socket's is for a silent server.
+        return connect(self._settings, user="api", timeout=self._settings.api_query_timeout + 10)
+
+    @contextmanager
+    def _session(self) -> Iterator[PoolProxiedConnection]:
+        try:
+            session = self._pool.connect()
+        except PoolTimeoutError:
+            raise BusyError("Every connection to the query engine is in use") from None
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _run(self, session: PoolProxiedConnection, sql: str) -> Rows:
+        deadline = time.monotonic() + self._settings.api_query_timeout
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(sql, async_=True)
+                # Each poll waits on the server until the query ends, or for half a second.
+                while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
+                    if time.monotonic() > deadline:
+                        cursor.cancel()
+                        raise QueryTimeoutError(
+                            f"The query was cancelled after {self._settings.api_query_timeout:g} s"
+                        )
+                if status.operationState != TOperationState.FINISHED_STATE:
+                    raise _query_error(status.errorMessage)
+                columns = tuple(column[0] for column in cursor.description)
+                return Rows(columns, cursor.fetchall())
+        except HiveError as error:
+            raise _query_error(str(error)) from error
+
+
+def _query_error(message: str | None) -> QueryError | NotBuiltError:
+    if "TABLE_OR_VIEW_NOT_FOUND" in (message or ""):
+        return NotBuiltError("The product has not been built yet: run `dbt build`")
+    log.error("query failed: %s", message)
+    return QueryError("The query failed; the server's log says why")

@@ -1,0 +1,92 @@
+"""Rows as JSON, and their schema for OpenAPI."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from fastapi import Response
+from pydantic import BaseModel, Field, create_model
+from sqlglot import exp
+
+from api.engine import Rows
+from malha.errors import ManifestError
+from malha.manifest import Column, Product
+
+_TYPES: dict[exp.DataType.Type, tuple[Any, Any]] = {
+    # contract's type: Python's type, example
+    exp.DataType.Type.BOOLEAN: (bool, True),
+    exp.DataType.Type.TINYINT: (int, 1),
+    exp.DataType.Type.SMALLINT: (int, 1),
+    exp.DataType.Type.INT: (int, 1),
+    exp.DataType.Type.BIGINT: (int, 1),
+    exp.DataType.Type.FLOAT: (float, 1.5),
+    exp.DataType.Type.DOUBLE: (float, 1.5),
+    exp.DataType.Type.DECIMAL: (Decimal, 200.00),
+    exp.DataType.Type.TEXT: (str, "Alice"),
+    exp.DataType.Type.DATE: (dt.date, "2026-01-31"),
+    exp.DataType.Type.TIMESTAMP: (dt.datetime, "2026-01-31T12:00:00Z"),
+    exp.DataType.Type.TIMESTAMPTZ: (dt.datetime, "2026-01-31T12:00:00Z"),
+}
+
+_INTEGER_BITS = {
+    exp.DataType.Type.TINYINT: 8,
+    exp.DataType.Type.SMALLINT: 16,
+    exp.DataType.Type.INT: 32,
+    exp.DataType.Type.BIGINT: 64,
+}
+
+# A decimal is a JSON number with all its digits: 200.00 stays 200.00.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def python_type(column: Column) -> Any:
+    """The Python type of a column's values, with the bounds that its SQL type has.
+
+    Raises:
+        ManifestError: the API does not know the column's type.
+    """
+    sql_type = exp.DataType.build(column.data_type, dialect="spark").this
+    if sql_type not in _TYPES:
+        known = ", ".join(sorted(kind.value.lower() for kind in _TYPES))
+        raise ManifestError(
+            f"column {column.name} has the type {column.data_type}; the API serves {known}"
+        )
+    return _TYPES[sql_type][0]
+
+
+def bounds(column: Column) -> dict[str, int]:
+    """The least and greatest value of an integer column, as arguments of a pydantic field."""
+    bits = _INTEGER_BITS.get(exp.DataType.build(column.data_type, dialect="spark").this)
+    return {"ge": -(2 ** (bits - 1)), "le": 2 ** (bits - 1) - 1} if bits else {}
+
+
+def row_model(product: Product) -> type[BaseModel]:
+    """A model of one row, for OpenAPI."""
+    fields: dict[str, Any] = {}
+    for column in product.columns:
+        kind = python_type(column)
+        # The schema says what JSON carries, and that is a number.
+        shown = float if kind is Decimal else kind
+        example = _TYPES[exp.DataType.build(column.data_type, dialect="spark").this][1]
+        fields[column.name] = (
+            shown | None,
+            Field(None, description=column.description, examples=[example]),
+        )
+    return create_model(product.name, **fields)
+
+
+def as_json(result: Rows) -> Response:
+    """A JSON array with an object a row."""
+    body = _encoder.encode(
+        [
+            {name: _zoned(value) for name, value in zip(result.columns, row, strict=True)}
+            for row in result.rows
+        ]
+    )
+    return Response(body, media_type="application/json")
+
+
+def _zoned(value: Any) -> Any:
+    """Give a timestamp its zone: sessions are in UTC."""
+    return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
