@@ -1,2 +1,48 @@
-setup:
+# Malha: every task of the project. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: help
+help: ## List the tasks
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Start
+.PHONY: setup demo
+setup: ## Install Python packages and jars into .venv and .deps (skipped when up to date)
 	@sh stack/setup.sh
+demo: up ## Files to bronze, prata, ouro, JDBC and REST: SAMPLES=minimo (default) or varejo
+	@$(PY) -m stack demo $(if $(SAMPLES),--samples $(SAMPLES))
+
+##@ The embedded stack
+.PHONY: up down restart status logs clean
+up: setup ## Start S3, metastore, Thrift Server and API, and wait until all are healthy
+	@$(PY) -m stack up
+down: setup ## Stop them; the data stays
+	@$(PY) -m stack down
+restart: setup ## Restart one: SERVICE=s3, metastore, thrift or api
+	@$(PY) -m stack restart $(SERVICE)
+status: setup ## Show state, address and health of each
+	@$(PY) -m stack status
+logs: setup ## Show what they wrote last: SERVICE=… for one, ARGS=--follow to go on
+	@$(PY) -m stack logs $(SERVICE) $(ARGS)
+clean: setup ## Stop them and remove all data
+	@$(PY) -m stack clean
+
+##@ Data
+.PHONY: land ingest dbt beeline samples
+land: setup ## Copy a folder's files to the landing area: FOLDER=data/samples/varejo
+	@$(PY) -m stack land $(FOLDER)
+ingest: setup ## Append what has landed to bronze: ARGS="cliente pedido" for these alone
+	@.venv/bin/dbt --quiet parse && $(PY) -m ingest $(ARGS)
+dbt: setup ## Run dbt: ARGS="build", ARGS="docs serve"
+	@.venv/bin/dbt $(ARGS)
+beeline: setup ## Open the JDBC shell on the Thrift Server
+	@$(PY) -m stack beeline
+samples: setup ## Make data/samples/varejo again
+	@$(PY) data/samples/make_varejo.py
+
+##@ Checks
+.PHONY: lint test-unit test

@@ -1,6 +1,7 @@
 """How a Spark process of the mesh is started: where Spark is, its configuration and its jars."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 from malha.settings import ROOT, Settings
@@ -12,6 +13,12 @@ def spark_home() -> Path:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pyspark is not installed; run `make setup`")
     return Path(spec.origin).parent
+
+
+def java() -> str:
+    """The Java that JAVA_HOME names, or the one on the path; Spark looks for it likewise."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin/java") if home else "java"
 
 
 def spark_environment(settings: Settings) -> dict[str, str]:

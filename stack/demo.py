@@ -1,0 +1,92 @@
+"""The tour that `make demo` gives: from files to ouro, JDBC and REST."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from malha import hive, s3
+from malha.settings import ROOT, Settings, child_environment
+from stack.errors import StackError
+
+SAMPLES = ROOT / "data/samples"
+_LAYERS = ("bronze", "prata", "ouro")
+_PRODUCT = "select * from ouro.cliente_pedido order by pedido_id limit 10"
+
+
+def land(folder: Path, settings: Settings) -> list[str]:
+    """Copy a folder's files to the landing area, under the same paths; return these."""
+    client = s3.client(settings)
+    bucket, prefix = s3.split_uri(settings.landing_uri)
+    keys = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        key = path.relative_to(folder).as_posix()
+        client.upload_file(str(path), bucket, f"{prefix}/{key}".lstrip("/"))
+        keys.append(key)
+    return keys
+
+
+def demo(samples: str, settings: Settings, console: Console) -> None:
+    """Land a set of samples, ingest it, build and test the products, and read them back.
+
+    Raises:
+        StackError: there is no such set, or a step failed.
+    """
+    folder = SAMPLES / samples
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in SAMPLES.iterdir() if path.is_dir()))
+        raise StackError(f"there are no samples {samples!r}: choose one of {known}")
+    s3.check(settings)
+
+    console.rule("landing")
+    for key in land(folder, settings):
+        console.print(f"{settings.landing_uri}/{key}")
+    console.rule("bronze: malha-ingest")
+    _run([sys.executable, "-m", "ingest"], settings)
+    console.rule("prata and ouro: dbt build")
+    _run([f"{sys.prefix}/bin/dbt", "--quiet", "build"], settings)
+    console.print(_build_summary(settings))
+    console.rule("tables")
+    console.print(_table_counts(settings))
+    url = f"{settings.api_url}/api/cliente-pedido"
+    console.rule(f"REST: curl {url}")
+    for row in httpx.get(url, timeout=60).raise_for_status().json():
+        console.print_json(json.dumps(row, ensure_ascii=False), indent=None)
+    console.rule("JDBC: make beeline")
+    console.print(f"{_PRODUCT};")
+    beeline = [sys.executable, "-m", "stack", "beeline", "--execute", _PRODUCT]
+    _run(beeline, settings, stderr=subprocess.DEVNULL)
+
+
+def _run(command: list[str], settings: Settings, stderr: int | None = None) -> None:
+    result = subprocess.run(command, cwd=ROOT, env=child_environment(settings), stderr=stderr)
+    if result.returncode:
+        name = " ".join([Path(command[0]).name, *command[1:]])
+        raise StackError(f"`{name}` failed with exit code {result.returncode}")
+
+
+def _build_summary(settings: Settings) -> str:
+    path = settings.manifest_path.with_name("run_results.json")
+    counts: dict[str, int] = {}
+    for result in json.loads(path.read_text())["results"]:
+        kind = result["unique_id"].split(".")[0].replace("_", " ")
+        counts[kind] = counts.get(kind, 0) + (result["status"] in ("success", "pass"))
+    parts = (f"{counts.get(kind, 0)} {kind}s" for kind in ("model", "test", "unit test"))
+    return f"built and passed: {', '.join(parts)}"
+
+
+def _table_counts(settings: Settings) -> Table:
+    table = Table("layer", "table", "rows")
+    table.columns[-1].justify = "right"
+    connection = hive.connect(settings, user="demo")
+    with connection, connection.cursor() as cursor:
+        for layer in _LAYERS:
+            cursor.execute(f"show tables in {layer}")
+            for name in sorted(row[1] for row in cursor.fetchall()):
+                cursor.execute(f"select count(*) from {layer}.`{name}`")  # noqa: S608
+                table.add_row(layer, name, f"{cursor.fetchone()[0]:,}")
+    return table

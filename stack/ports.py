@@ -1,0 +1,50 @@
+"""Whether a port is free, and who has it where it is not."""
+
+import socket
+from dataclasses import dataclass
+
+import psutil
+
+from stack.errors import PortInUseError
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that a service listens on, and the variable that moves it."""
+
+    number: int
+    variable: str
+    host: str = "127.0.0.1"
+    offset: int = 0
+    """How far above the variable's own value the port is."""
+
+
+def check_free(port: Port) -> None:
+    """Check that nobody listens on a port.
+
+    Raises:
+        PortInUseError: somebody does; the message names them and the variable to change.
+    """
+    family, _, _, _, address = socket.getaddrinfo(port.host, port.number)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            variable = port.variable + (f" + {port.offset}" if port.offset else "")
+            raise PortInUseError(
+                f"port {port.number} ({variable}) cannot be used: {_holder(port.number) or error}. "
+                f"Stop that, or choose another port: "
+                f"make up {port.variable}={port.number - port.offset + 100}"
+            ) from None
+
+
+def _holder(number: int) -> str | None:
+    """Who listens on a port, as far as this user may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == number:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid}) has it"
+    except (psutil.Error, OSError):
+        return None
+    return None

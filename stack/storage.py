@@ -1,0 +1,57 @@
+"""Credentials and buckets of the embedded S3 server."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from malha import s3
+from malha.settings import Settings
+
+
+def ensure_credentials(settings: Settings) -> None:
+    """Generate the S3 credentials on first start, readable by this user alone."""
+    if settings.credentials_path.exists():
+        return
+    _write_private(
+        settings.credentials_path,
+        f"AWS_ACCESS_KEY_ID={secrets.token_hex(10).upper()}\n"
+        f"AWS_SECRET_ACCESS_KEY={secrets.token_urlsafe(30)}\n",
+    )
+
+
+def identities_path(settings: Settings) -> Path:
+    """Where SeaweedFS reads who may use it."""
+    return settings.stack_dir / "s3-identities.json"
+
+
+def write_identities(settings: Settings) -> None:
+    """Tell SeaweedFS the credentials."""
+    identity = {
+        "name": "malha",
+        "credentials": [
+            {
+                "accessKey": settings.aws_access_key_id,
+                "secretKey": settings.aws_secret_access_key,
+            }
+        ],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    _write_private(identities_path(settings), json.dumps({"identities": [identity]}))
+
+
+def ensure_buckets(settings: Settings) -> None:
+    """Create the buckets of the lake and of the landing area where they do not exist."""
+    client = s3.client(settings)
+    existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    wanted = {
+        s3.split_uri(uri)[0]
+        for uri in (settings.lake_uri, settings.landing_uri, settings.checkpoint_uri)
+    }
+    for bucket in sorted(wanted - existing):
+        client.create_bucket(Bucket=bucket)
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
