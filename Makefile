@@ -46,3 +46,23 @@ samples: setup ## Make data/samples/varejo again
 
 ##@ Checks
 .PHONY: lint test-unit test
+lint: setup ## Check Python, SQL, shell, types and import borders
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
+	@.venv/bin/shellcheck stack/*.sh .ci/run
+test-unit: setup ## Run the tests that need no service
+	@.venv/bin/pytest -m "not integration" $(ARGS)
+test: setup ## Run all tests, on a stack of their own: ARGS="-k ingest" for some
+	@.venv/bin/pytest --cov $(ARGS)
+
+##@ Upkeep
+.PHONY: format lock docs
+format: setup ## Format Python and SQL
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+	@.venv/bin/sqlfluff fix --disable-progress-bar dbt_project
+lock: setup ## Lock Python packages and jars again, after a change of their versions
+	@sh stack/lock.sh
+docs: setup ## Write docs/settings.md from the table of settings
+	@$(PY) -m malha.settings_page > docs/settings.md

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,8 @@ class ThriftEngine:
     def _run(self, session: PoolProxiedConnection, sql: str) -> Rows:
         deadline = time.monotonic() + self._settings.api_query_timeout
         try:
-            with session.cursor() as cursor:
+            cursor: Any = session.cursor()
+            with closing(cursor):
                 cursor.execute(sql, async_=True)
                 # Each poll waits on the server until the query ends, or for half a second.
                 while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:

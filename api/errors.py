@@ -1,11 +1,11 @@
 """Errors of the API; each is answered as problem details with its own status.
 
-    MalhaError
-    └── ApiError
-        ├── BusyError             no connection became free in time
-        ├── QueryTimeoutError     a query was cancelled
-        ├── NotBuiltError         a product has no table yet
-        └── QueryError            Spark refused a query
+MalhaError
+└── ApiError
+    ├── BusyError             no connection became free in time
+    ├── QueryTimeoutError     a query was cancelled
+    ├── NotBuiltError         a product has no table yet
+    └── QueryError            Spark refused a query
 """
 
 from http import HTTPStatus

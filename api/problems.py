@@ -101,9 +101,7 @@ def _on_api_error(request: Request, error: Exception) -> Response:
 def _on_unreachable(request: Request, error: Exception) -> Response:
     log.warning("%s", error)
     detail = "The query engine does not answer at the moment"
-    return _answer(
-        request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"}
-    )
+    return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
 
 def _on_unexpected(request: Request, error: Exception) -> Response:

@@ -8,17 +8,21 @@ from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
+from sqlglot.generators.spark import SparkGenerator
 
 from malha.manifest import Column, Product
+
+
+class _Generator(SparkGenerator):
+    def literal_sql(self, expression: exp.Literal) -> str:
+        # Where variable substitution is on, Spark replaces ${env:NAME} before it parses.
+        return super().literal_sql(expression).replace("$", "\\u0024")
 
 
 class _Dialect(Spark):
     """Spark SQL in which no literal can be taken for a variable."""
 
-    class Generator(Spark.Generator):
-        def literal_sql(self, expression: exp.Literal) -> str:
-            # Where variable substitution is on, Spark replaces ${env:NAME} before it parses.
-            return super().literal_sql(expression).replace("$", "\\u0024")
+    Generator = _Generator
 
 
 def render(query: exp.Query) -> str:

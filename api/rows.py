@@ -8,32 +8,33 @@ import msgspec
 from fastapi import Response
 from pydantic import BaseModel, Field, create_model
 from sqlglot import exp
+from sqlglot.expressions.datatypes import DType
 
 from api.engine import Rows
 from malha.errors import ManifestError
 from malha.manifest import Column, Product
 
-_TYPES: dict[exp.DataType.Type, tuple[Any, Any]] = {
+_TYPES: dict[DType, tuple[Any, Any]] = {
     # contract's type: Python's type, example
-    exp.DataType.Type.BOOLEAN: (bool, True),
-    exp.DataType.Type.TINYINT: (int, 1),
-    exp.DataType.Type.SMALLINT: (int, 1),
-    exp.DataType.Type.INT: (int, 1),
-    exp.DataType.Type.BIGINT: (int, 1),
-    exp.DataType.Type.FLOAT: (float, 1.5),
-    exp.DataType.Type.DOUBLE: (float, 1.5),
-    exp.DataType.Type.DECIMAL: (Decimal, 200.00),
-    exp.DataType.Type.TEXT: (str, "Alice"),
-    exp.DataType.Type.DATE: (dt.date, "2026-01-31"),
-    exp.DataType.Type.TIMESTAMP: (dt.datetime, "2026-01-31T12:00:00Z"),
-    exp.DataType.Type.TIMESTAMPTZ: (dt.datetime, "2026-01-31T12:00:00Z"),
+    DType.BOOLEAN: (bool, True),
+    DType.TINYINT: (int, 1),
+    DType.SMALLINT: (int, 1),
+    DType.INT: (int, 1),
+    DType.BIGINT: (int, 1),
+    DType.FLOAT: (float, 1.5),
+    DType.DOUBLE: (float, 1.5),
+    DType.DECIMAL: (Decimal, 200.00),
+    DType.TEXT: (str, "Alice"),
+    DType.DATE: (dt.date, "2026-01-31"),
+    DType.TIMESTAMP: (dt.datetime, "2026-01-31T12:00:00Z"),
+    DType.TIMESTAMPTZ: (dt.datetime, "2026-01-31T12:00:00Z"),
 }
 
 _INTEGER_BITS = {
-    exp.DataType.Type.TINYINT: 8,
-    exp.DataType.Type.SMALLINT: 16,
-    exp.DataType.Type.INT: 32,
-    exp.DataType.Type.BIGINT: 64,
+    DType.TINYINT: 8,
+    DType.SMALLINT: 16,
+    DType.INT: 32,
+    DType.BIGINT: 64,
 }
 
 # A decimal is a JSON number with all its digits: 200.00 stays 200.00.
@@ -55,7 +56,7 @@ def python_type(column: Column) -> Any:
     return _TYPES[sql_type][0]
 
 
-def bounds(column: Column) -> dict[str, int]:
+def bounds(column: Column) -> dict[str, Any]:
     """The least and greatest value of an integer column, as arguments of a pydantic field."""
     bits = _INTEGER_BITS.get(exp.DataType.build(column.data_type, dialect="spark").this)
     return {"ge": -(2 ** (bits - 1)), "le": 2 ** (bits - 1) - 1} if bits else {}

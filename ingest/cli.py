@@ -9,14 +9,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ingest.sources import check_landing, check_services, landing_uri, select
-from malha.console import run_app
+from malha.console import errors, run_app, say_error, say_warning
 from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
 from malha.settings import Settings, load
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console()
-errors = Console(stderr=True)
 
 _EPILOG = """
 [bold]Examples[/bold]
@@ -37,9 +36,7 @@ def ingest(
             metavar="[SOURCE]...", help="Names of dbt source tables; all of them by default."
         ),
     ] = None,
-    show_list: Annotated[
-        bool, typer.Option("--list", help="List the sources and stop.")
-    ] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List the sources and stop.")] = False,
 ) -> None:
     """Append what has landed since the last run to the bronze tables.
 
@@ -54,7 +51,7 @@ def ingest(
     check_services(settings)
     failures = _ingest(selected, settings)
     for failure in failures:
-        errors.print(f"[bold red]error:[/] {failure}", highlight=False, soft_wrap=True)
+        say_error(failure)
     if failures:
         raise typer.Exit(1)
 
@@ -113,11 +110,9 @@ def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
                     f"{time.monotonic() - started:.1f}",
                 )
                 if outcome.undeclared:
-                    errors.print(
-                        f"[bold yellow]warning:[/] source {source.name} does not declare "
-                        f"{', '.join(sorted(outcome.undeclared))}: left out of bronze",
-                        highlight=False,
-                        soft_wrap=True,
+                    say_warning(
+                        f"source {source.name} does not declare "
+                        f"{', '.join(sorted(outcome.undeclared))}: left out of bronze"
                     )
     if result.row_count:
         console.print(result)

@@ -1,10 +1,10 @@
 """Errors of the ingest.
 
-    MalhaError
-    └── IngestError
-        ├── UnknownSourceError    no such source, or it declares no landing
-        ├── LandingError          the landing path is missing
-        └── DeliveryError         a delivered file cannot be accepted
+MalhaError
+└── IngestError
+    ├── UnknownSourceError    no such source, or it declares no landing
+    ├── LandingError          the landing path is missing
+    └── DeliveryError         a delivered file cannot be accepted
 """
 
 from malha.errors import MalhaError

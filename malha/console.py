@@ -4,18 +4,27 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from malha.errors import MalhaError
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say_error(error: BaseException) -> None:
+    """Print an error for the user, as it is."""
+    errors.print(Text.assemble(("error: ", "bold red"), str(error)))
+
+
+def say_warning(text: str) -> None:
+    """Print a warning for the user, as it is."""
+    errors.print(Text.assemble(("warning: ", "bold yellow"), text))
 
 
 def run_app(app: typer.Typer) -> None:
     """Run a command line: a MalhaError is a message and exit code 1, Ctrl-C exit code 130."""
-    console = Console(stderr=True)
     try:
-        app(standalone_mode=True)
+        app()
     except MalhaError as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        say_error(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("[bold]interrupted[/]")
-        sys.exit(130)

@@ -1,7 +1,7 @@
 """Every setting of the mesh: one table of names, defaults and meanings.
 
-The names are environment variables; they are the same embedded and in containers. `docs/settings.md`
-is generated from this table (`make docs`).
+The names are environment variables, the same embedded and in containers. `make docs` writes
+docs/settings.md from this table.
 """
 
 import os
@@ -27,11 +27,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    stack_dir: AbsolutePath = Field(ROOT / ".stack", description="Where the embedded stack keeps its state")
+    stack_dir: AbsolutePath = Field(
+        ROOT / ".stack", description="Where the embedded stack keeps its data"
+    )
     deps_dir: AbsolutePath = Field(ROOT / ".deps", description="Where `make setup` puts jars")
-    manifest_path: AbsolutePath = Field(
-        ROOT / "dbt_project/target/manifest.json",
-        description="dbt's manifest, the registry of sources and products",
+    dbt_target_path: AbsolutePath = Field(
+        ROOT / "dbt_project/target",
+        description="Where dbt writes manifest.json, the registry of sources and products",
     )
 
     s3_port: int = Field(8333, gt=0, lt=65536, description="Port of the embedded S3 server")
@@ -108,12 +110,15 @@ class Settings(BaseSettings):
         """Fill in the defaults that follow from other settings."""
         host = values.get("metastore_host", "127.0.0.1")
         values.setdefault("s3_endpoint", f"http://127.0.0.1:{values.get('s3_port', 8333)}")
-        values.setdefault(
-            "metastore_uri", f"thrift://{host}:{values.get('metastore_port', 9083)}"
-        )
+        values.setdefault("metastore_uri", f"thrift://{host}:{values.get('metastore_port', 9083)}")
         derby = Path(values.get("stack_dir", ROOT / ".stack")).absolute() / "metastore/derby"
         values.setdefault("metastore_jdbc_url", f"jdbc:derby:;databaseName={derby};create=true")
         return values
+
+    @property
+    def manifest_path(self) -> Path:
+        """dbt's manifest."""
+        return self.dbt_target_path / "manifest.json"
 
     @property
     def credentials_path(self) -> Path:

@@ -64,7 +64,7 @@ def step(name: str, target: Path, inputs: Iterable[Path], install: Callable[[], 
 
 def run(command: list[str], what: str) -> None:
     """Run a command; show what it printed only where it failed."""
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: S603
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode:
         tail = "\n".join(result.stdout.decode(errors="replace").splitlines()[-15:])
         raise SetupError(f"{what} failed. What it said last:\n{tail}")

@@ -13,11 +13,11 @@ from rich.table import Table
 from malha.console import run_app
 from malha.errors import UnreachableError
 from malha.settings import child_environment, load
-from malha.spark import spark_environment, spark_home
+from malha.spark import spark_environment
 from stack import demo as tour
 from stack import lifecycle
 from stack.errors import StackError
-from stack.services import jdbc_url, services
+from stack.services import services
 from stack.supervision import ProcessState, Supervisor, log_path
 
 app = typer.Typer(
@@ -151,9 +151,7 @@ def land(
 
 @app.command()
 def demo(
-    samples: Annotated[
-        str, typer.Option(help="Which folder of data/samples to land")
-    ] = "minimo",
+    samples: Annotated[str, typer.Option(help="Which folder of data/samples to land")] = "minimo",
 ) -> None:
     """Land samples, ingest them, build and test the products, and read them back."""
     tour.demo(samples, load(), console)
@@ -167,9 +165,9 @@ def beeline(
 ) -> None:
     """Open beeline, Spark's JDBC shell, on the Thrift Server."""
     settings = load()
-    command = [str(spark_home() / "bin/beeline"), "-u", jdbc_url(settings), "-n", "malha"]
     environment = child_environment(settings) | spark_environment(settings)
-    result = subprocess.run(command + (["-e", execute] if execute else []), env=environment)
+    command = tour.beeline(settings) + (["-e", execute] if execute else [])
+    result = subprocess.run(command, env=environment)
     raise typer.Exit(result.returncode)
 
 

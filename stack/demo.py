@@ -11,7 +11,9 @@ from rich.table import Table
 
 from malha import hive, s3
 from malha.settings import ROOT, Settings, child_environment
+from malha.spark import spark_environment, spark_home
 from stack.errors import StackError
+from stack.services import jdbc_url
 
 SAMPLES = ROOT / "data/samples"
 _LAYERS = ("bronze", "prata", "ouro")
@@ -54,23 +56,40 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
     console.rule(f"REST: curl {url}")
-    for row in httpx.get(url, timeout=60).raise_for_status().json():
-        console.print_json(json.dumps(row, ensure_ascii=False), indent=None)
-    console.rule("JDBC: make beeline")
+    answer = httpx.get(url, timeout=60).raise_for_status().text
+    console.print(answer.replace("},{", "},\n {"), markup=False, soft_wrap=True)
+    console.rule(f"JDBC: {jdbc_url(settings)}")
     console.print(f"{_PRODUCT};")
-    beeline = [sys.executable, "-m", "stack", "beeline", "--execute", _PRODUCT]
-    _run(beeline, settings, stderr=subprocess.DEVNULL)
+    console.print(_beeline(_PRODUCT, settings), markup=False)
 
 
-def _run(command: list[str], settings: Settings, stderr: int | None = None) -> None:
-    result = subprocess.run(command, cwd=ROOT, env=child_environment(settings), stderr=stderr)
+def _run(command: list[str], settings: Settings) -> None:
+    result = subprocess.run(command, cwd=ROOT, env=child_environment(settings))
     if result.returncode:
         name = " ".join([Path(command[0]).name, *command[1:]])
         raise StackError(f"`{name}` failed with exit code {result.returncode}")
 
 
+def beeline(settings: Settings) -> list[str]:
+    """The command that opens beeline, Spark's JDBC shell, on the Thrift Server."""
+    return [str(spark_home() / "bin/beeline"), "-u", jdbc_url(settings), "-n", "malha"]
+
+
+def _beeline(statement: str, settings: Settings) -> str:
+    result = subprocess.run(
+        [*beeline(settings), "--silent=true", "-e", statement],
+        env=child_environment(settings) | spark_environment(settings),
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        raise StackError(f"beeline failed:\n{result.stderr.strip()}")
+    # What comes before the table is beeline's prompt.
+    return result.stdout[result.stdout.find("+-") :].rstrip()
+
+
 def _build_summary(settings: Settings) -> str:
-    path = settings.manifest_path.with_name("run_results.json")
+    path = settings.dbt_target_path / "run_results.json"
     counts: dict[str, int] = {}
     for result in json.loads(path.read_text())["results"]:
         kind = result["unique_id"].split(".")[0].replace("_", " ")

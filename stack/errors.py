@@ -1,9 +1,9 @@
 """Errors of the embedded stack.
 
-    MalhaError
-    └── StackError
-        ├── PortInUseError     another process has a port of the stack
-        └── ServiceError       a service did not become healthy
+MalhaError
+└── StackError
+    ├── PortInUseError     another process has a port of the stack
+    └── ServiceError       a service did not become healthy
 """
 
 from malha.errors import MalhaError

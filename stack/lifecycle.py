@@ -137,8 +137,6 @@ def ensure_manifest(settings: Settings) -> None:
     Raises:
         StackError: dbt refuses the project.
     """
-    if settings.manifest_path != ROOT / "dbt_project/target/manifest.json":
-        return
     if settings.manifest_path.exists():
         written = settings.manifest_path.stat().st_mtime
         folders = ("models", "macros", "tests", "snapshots")

@@ -94,10 +94,9 @@ def _schematool(settings: Settings, url: str, action: str) -> str:
         "METASTORE_HOME": str(settings.deps_dir / "metastore"),
         "METASTORE_JDBC_URL": url,
     }
+    tool = "org.apache.hadoop.hive.metastore.tools.MetastoreSchemaTool"
     result = subprocess.run(
-        [java(), "-cp", class_path(settings)]
-        + ["org.apache.hadoop.hive.metastore.tools.MetastoreSchemaTool"]
-        + ["-dbType", database, action],
+        [java(), "-cp", class_path(settings), tool, "-dbType", database, action],
         cwd=_log(settings).parent,
         env=environment,
         stdout=subprocess.PIPE,

@@ -43,7 +43,7 @@ def _holder(number: int) -> str | None:
     """Who listens on a port, as far as this user may know."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == number:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (number,):
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid}) has it"
     except (psutil.Error, OSError):
         return None

@@ -145,6 +145,8 @@ def _check_api(settings: Settings) -> None:
     try:
         answer = httpx.get(f"{settings.api_url}/health/ready", timeout=20)
     except httpx.HTTPError as error:
-        raise UnreachableError(f"the API at {settings.api_url} does not answer ({error})") from error
+        raise UnreachableError(
+            f"the API at {settings.api_url} does not answer ({error})"
+        ) from error
     if answer.status_code != httpx.codes.OK:
-        raise UnreachableError(f"the API at {settings.api_url} is not ready: {answer.text}")
+        raise UnreachableError(f"{settings.api_url} is not ready: {answer.text}")

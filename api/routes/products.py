@@ -1,7 +1,7 @@
 """The paths of the products, made from their contracts."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ from api.problems import MEDIA_TYPE, Problem
 from api.rows import as_json, bounds, python_type, row_model
 from malha.manifest import Product
 
-_PROBLEMS = {
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description, "content": {MEDIA_TYPE: {}}}
     for status, description in {
         422: "A parameter cannot be used",
@@ -84,9 +84,9 @@ def routes_of(product: Product) -> APIRouter:
 
     if product.lookup is not None:
         column = product.lookup
-        value_type = Annotated[
+        value_type: Any = Annotated[
             python_type(column),
-            Path(alias=column.name, description=column.description, **bounds(column)),  # type: ignore[arg-type]
+            Path(alias=column.name, description=column.description, **bounds(column)),
         ]
 
         @router.get(
@@ -96,7 +96,7 @@ def routes_of(product: Product) -> APIRouter:
             responses={200: answer, **_PROBLEMS},
             response_class=Response,
         )
-        def look_up(value: value_type, page: PageDep, engine: EngineDep) -> Response:  # type: ignore[valid-type]
+        def look_up(value: value_type, page: PageDep, engine: EngineDep) -> Response:
             """Rows with this value, in the order of the product's key; an empty list if none."""
             query = queries.rows_of(product, limit=page.limit, equal={column: value})
             return as_json(engine.fetch(query))
