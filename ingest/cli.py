@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingest.errors import Interrupted, LandingError
+from ingest.interrupt import Interrupt
+from ingest.session import spark_session
 from ingest.sources import check_landing, check_services, landing_uri, select
+from ingest.stream import SourceRun
 from malha.console import errors, run_app, say_error, say_warning
 from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
@@ -57,58 +61,45 @@ def ingest(
 
 
 def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
-    """Ingest each source; a source that fails does not keep the others from running."""
-    failures: list[MalhaError] = []
-    landed = []
-    for source in selected:
-        try:
-            check_landing(source, settings)
-            landed.append(source)
-        except MalhaError as error:
-            failures.append(error)
+    """Ingest each source; one that fails does not keep the others from running.
+
+    Returns:
+        The failures.
+    """
+    landed, failures = _with_landing(selected, settings)
     if not landed:
         return failures
-
     result = Table("source", "files", "rows", "corrupt rows", "seconds", title="ingested")
     for column in result.columns[1:]:
         column.justify = "right"
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[counts]}"),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-    )
-    with progress:
+    interrupt = Interrupt()
+    with _progress() as progress:
         starting = progress.add_task("starting Spark", counts="")
-        # Importing pyspark takes a second that `--help` and wrong names need not wait for.
-        from ingest.session import spark_session
-        from ingest.stream import SourceRun
-
+        interrupt.install()
         with spark_session(settings) as spark:
+            interrupt.install()
             progress.remove_task(starting)
             for source in landed:
+                interrupt.check()
                 started = time.monotonic()
                 task = progress.add_task(source.name, counts="looking for new files")
 
-                def tick(files: int, rows: int, task: int = task) -> None:
-                    progress.update(task, counts=f"{files:,} files  {rows:,} rows")  # type: ignore[arg-type]
+                def tick(files: int, rows: int, task: TaskID = task) -> None:
+                    interrupt.check()
+                    progress.update(task, counts=f"{files:,} files  {rows:,} rows")
 
                 try:
                     outcome = SourceRun(spark, source, settings).run(tick)
+                except Interrupted:
+                    raise
                 except MalhaError as error:
                     failures.append(error)
                     continue
                 finally:
                     progress.stop_task(task)
-                result.add_row(
-                    source.name,
-                    f"{outcome.files:,}",
-                    f"{outcome.rows:,}",
-                    f"{outcome.corrupt_rows:,}",
-                    f"{time.monotonic() - started:.1f}",
-                )
+                counts = (outcome.files, outcome.rows, outcome.corrupt_rows)
+                seconds = f"{time.monotonic() - started:.1f}"
+                result.add_row(source.name, *(f"{count:,}" for count in counts), seconds)
                 if outcome.undeclared:
                     say_warning(
                         f"source {source.name} does not declare "
@@ -117,6 +108,33 @@ def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
     if result.row_count:
         console.print(result)
     return failures
+
+
+def _with_landing(
+    selected: list[Source], settings: Settings
+) -> tuple[list[Source], list[MalhaError]]:
+    """The sources for which something has landed, and the failures of the others."""
+    landed: list[Source] = []
+    failures: list[MalhaError] = []
+    for source in selected:
+        try:
+            check_landing(source, settings)
+        except LandingError as error:
+            failures.append(error)
+        else:
+            landed.append(source)
+    return landed, failures
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    )
 
 
 def _source_table(selected: list[Source], settings: Settings) -> Table:

@@ -7,7 +7,13 @@ MalhaError
     └── DeliveryError         a delivered file cannot be accepted
 """
 
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+
 from malha.errors import MalhaError
+
+SPARK_ERRORS = (PySparkException, Py4JError)
+"""What a failed call to Spark raises."""
 
 
 class IngestError(MalhaError):
@@ -24,3 +30,15 @@ class LandingError(IngestError):
 
 class DeliveryError(IngestError):
     """A delivered file lacks a declared column or cannot be read."""
+
+
+class Interrupted(IngestError):
+    """The user asked to stop; what was not committed by then is done by the next run."""
+
+    exit_code = 130
+
+
+def spark_reason(error: BaseException) -> str:
+    """The first line of what Spark says of a failed call."""
+    text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
+    return text.strip().partition("\n")[0]

@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
-from ingest.errors import DeliveryError
+from ingest.errors import SPARK_ERRORS, DeliveryError, spark_reason
 from ingest.landing import Delivery, check_columns, csv_headers
 from malha.manifest import Source
 from malha.settings import Settings
@@ -94,9 +93,9 @@ def _read_parquet(
     for uri in uris:
         try:
             frame = _reader(spark).parquet(uri)
-        except PySparkException as error:
+        except SPARK_ERRORS as error:
             raise DeliveryError(
-                f"{uri}: it cannot be read as Parquet ({str(error).splitlines()[0]}): "
+                f"{uri}: it cannot be read as Parquet ({spark_reason(error)}): "
                 "deliver it again or remove it"
             ) from error
         undeclared |= check_columns(source, [Delivery(uri, tuple(frame.columns))])

@@ -9,13 +9,13 @@ its commit carries tells whether its rows are already there.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, LongType, StringType, StructType, TimestampType
 
 from ingest import bronze, readers
-from ingest.errors import IngestError
+from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
+from ingest.session import log_path
 from ingest.sources import landing_uri
 from malha.errors import MalhaError
 from malha.manifest import Source
@@ -55,10 +55,23 @@ class SourceRun:
     def run(self, tick: Callable[[int, int], None]) -> Outcome:
         """Ingest what is new, calling `tick(files, rows)` with the counts so far as it goes.
 
+        `tick` may raise to stop the run; what is not committed by then is not written.
+
         Raises:
             DeliveryError: a file cannot be accepted; the table is as it was.
             IngestError: Spark failed; the next run does what this one did not.
         """
+        try:
+            self._run(tick)
+        except SPARK_ERRORS as error:
+            raise self._error or IngestError(
+                f"source {self._source.name}: Spark failed ({spark_reason(error)}): "
+                f"run it again; {log_path(self._settings)} has more"
+            ) from error
+        tick(self.outcome.files, self.outcome.rows)
+        return self.outcome
+
+    def _run(self, tick: Callable[[int, int], None]) -> None:
         bronze.prepare(self._spark, self._source)
         files = (
             self._spark.readStream.format("binaryFile")
@@ -77,14 +90,8 @@ class SourceRun:
         try:
             while not query.awaitTermination(timeout=0.25):  # type: ignore[arg-type]
                 tick(self.outcome.files, self.outcome.rows + self._rows_being_read())
-        except PySparkException as error:
-            raise self._error or IngestError(
-                f"source {self._source.name}: {str(error).splitlines()[0]}"
-            ) from error
         finally:
             query.stop()
-        tick(self.outcome.files, self.outcome.rows)
-        return self.outcome
 
     def _rows_being_read(self) -> int:
         stages = self._spark.sparkContext._jsc.sc().statusStore().activeStages()

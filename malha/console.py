@@ -22,9 +22,9 @@ def say_warning(text: str) -> None:
 
 
 def run_app(app: typer.Typer) -> None:
-    """Run a command line: a MalhaError is a message and exit code 1, Ctrl-C exit code 130."""
+    """Run a command line: a MalhaError is a message and its exit code, Ctrl-C is 130."""
     try:
         app()
     except MalhaError as error:
         say_error(error)
-        sys.exit(1)
+        sys.exit(error.exit_code)

@@ -15,6 +15,9 @@ and exit with 1.
 class MalhaError(Exception):
     """Something that the user can understand and act on; never shown with a stack trace."""
 
+    exit_code = 1
+    """What a command that ends with it exits with."""
+
 
 class SettingError(MalhaError):
     """A variable of the environment has a value that cannot be used."""

@@ -1,0 +1,54 @@
+import pytest
+
+from ingest.errors import DeliveryError
+from ingest.landing import Delivery, check_columns, parse_header
+from malha.manifest import Landing, Source
+
+CLIENTE = Source(
+    name="cliente",
+    schema_name="bronze",
+    table="cliente",
+    landing=Landing(path="clientes/cliente", format="csv"),
+    columns=("cliente_id", "nome"),
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "columns"),
+    [
+        (b"cliente_id,nome\n1,Alice\n", ("cliente_id", "nome")),
+        (b"cliente_id,nome", ("cliente_id", "nome")),
+        (b"cliente_id,nome\r\n1,Alice\r\n", ("cliente_id", "nome")),
+        (b"\xef\xbb\xbfcliente_id,nome\n", ("cliente_id", "nome")),
+        (b' cliente_id ,"nome"\n', ("cliente_id", "nome")),
+        ("código,descrição\n".encode(), ("código", "descrição")),
+    ],
+)
+def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
+    assert parse_header("s3a://landing/x.csv", start) == columns
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"", "it has no header line"),
+        (b"\n1,Alice\n", "it has no header line"),
+        (b" , \n", "it has no header line"),
+        (b"nome,nome\n", "names nome more than once"),
+        ("código\n".encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_bad_header_is_refused_with_the_file_named(start: bytes, message: str) -> None:
+    with pytest.raises(DeliveryError, match=rf"s3a://landing/x\.csv: .*{message}"):
+        parse_header("s3a://landing/x.csv", start)
+
+
+def test_missing_column_is_named_with_file_and_source() -> None:
+    deliveries = [Delivery("good.csv", ("nome", "cliente_id")), Delivery("bad.csv", ("nome",))]
+    with pytest.raises(DeliveryError, match=r"bad\.csv: it lacks cliente_id, .* source cliente"):
+        check_columns(CLIENTE, deliveries)
+
+
+def test_undeclared_columns_are_reported() -> None:
+    delivery = Delivery("x.csv", ("cliente_id", "idade", "nome"))
+    assert check_columns(CLIENTE, [delivery]) == {"idade"}

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from malha.errors import SettingError
+from malha.settings import Settings, child_environment, load
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("STACK_DIR", str(tmp_path))
+
+
+def test_addresses_follow_their_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_PORT", "18333")
+    monkeypatch.setenv("METASTORE_PORT", "19083")
+    settings = load()
+    assert settings.s3_endpoint == "http://127.0.0.1:18333"
+    assert settings.metastore_uri == "thrift://127.0.0.1:19083"
+
+
+def test_derby_follows_the_stack_folder(tmp_path: Path) -> None:
+    assert f"{tmp_path}/metastore/derby" in load().metastore_jdbc_url
+
+
+def test_generated_credentials_win_over_keys_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-user")
+    (tmp_path / "credentials.env").write_text(
+        "AWS_ACCESS_KEY_ID=generated\nAWS_SECRET_ACCESS_KEY=secret\n"
+    )
+    assert load().aws_access_key_id == "generated"
+
+
+def test_keys_of_the_user_go_with_a_store_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-user")
+    monkeypatch.setenv("S3_ENDPOINT", "https://s3.example")
+    (tmp_path / "credentials.env").write_text("AWS_ACCESS_KEY_ID=generated\n")
+    assert load().aws_access_key_id == "from-the-user"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("API_PORT", "eight thousand"),
+        ("API_PORT", "0"),
+        ("THRIFT_PORT", "65536"),
+        ("S3_MASTER_PORT", "60000"),  # its gRPC port would be 70000
+        ("API_QUERY_TIMEOUT", "-1"),
+    ],
+)
+def test_bad_value_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingError, match=f"{variable}='{value}': "):
+        load()
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(aws_secret_access_key="sesame", metastore_jdbc_password="mellon")
+    assert "sesame" not in repr(settings)
+    assert "mellon" not in repr(settings)
+
+
+def test_child_process_gets_every_setting_and_no_foreign_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
+    environment = child_environment(load())
+    assert {name.upper() for name in Settings.model_fields} <= environment.keys()
+    assert "AWS_SESSION_TOKEN" not in environment

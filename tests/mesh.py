@@ -1,0 +1,162 @@
+"""The stack that integration tests run on, and what they do to it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from malha import hive, s3
+from malha.settings import ROOT, Settings, load
+
+Completed = subprocess.CompletedProcess[str]
+
+_PORT_VARIABLES = (
+    "S3_PORT",
+    "S3_MASTER_PORT",
+    "S3_VOLUME_PORT",
+    "S3_FILER_PORT",
+    "METASTORE_PORT",
+    "THRIFT_PORT",
+    "SPARK_UI_PORT",
+    "API_PORT",
+)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, whose companions 10000 above are free too."""
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in range(20000, 50000):
+            try:
+                for number in (port, port + 10000):
+                    probe = held.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise AssertionError("no free ports")
+
+
+def own_environment() -> dict[str, str]:
+    """Variables that keep a stack apart from any other on this machine."""
+    # A short path: the supervisor's socket has to fit into a socket's address.
+    folder = Path(tempfile.mkdtemp(prefix="malha-"))
+    ports = free_ports(len(_PORT_VARIABLES))
+    return {
+        "STACK_DIR": str(folder),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+        "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
+        "COLUMNS": "200",
+        "TERM": "dumb",
+    } | {name: str(port) for name, port in zip(_PORT_VARIABLES, ports, strict=True)}
+
+
+@dataclass
+class Mesh:
+    """The running stack. Commands run as a user would run them, in processes of their own."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> Settings:
+        return load()
+
+    def run(self, *command: str, **variables: str) -> Completed:
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+
+    def stack(self, *arguments: str, **variables: str) -> Completed:
+        return self.run(sys.executable, "-m", "stack", *arguments, **variables)
+
+    def ingest(self, *arguments: str, **variables: str) -> Completed:
+        return self.run(sys.executable, "-m", "ingest", *arguments, **variables)
+
+    def dbt(self, *arguments: str, **variables: str) -> Completed:
+        return self.run(f"{sys.prefix}/bin/dbt", "--no-use-colors", *arguments, **variables)
+
+    def up(self) -> None:
+        ok(self.stack("up"))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows through the Thrift Server."""
+        connection = hive.connect(self.settings, user="tests")
+        with closing(connection), closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def get(self, path: str, **parameters: Any) -> httpx.Response:
+        return httpx.get(f"{self.settings.api_url}{path}", params=parameters or None, timeout=60)
+
+    def put(self, key: str, body: str | bytes) -> None:
+        """Land a file."""
+        data = body.encode() if isinstance(body, str) else body
+        bucket, _ = s3.split_uri(self.settings.landing_uri)
+        s3.client(self.settings).put_object(Bucket=bucket, Key=key, Body=data)
+
+    def read(self, uri: str) -> bytes:
+        """The content of a file on S3."""
+        bucket, key = s3.split_uri(uri)
+        return s3.client(self.settings).get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def remove(self, key: str) -> None:
+        """Take a landed file away."""
+        bucket, _ = s3.split_uri(self.settings.landing_uri)
+        s3.client(self.settings).delete_object(Bucket=bucket, Key=key)
+
+    def forget_everything(self) -> None:
+        """Drop all tables, checkpoints and landed files."""
+        for schema in ("bronze", "prata", "ouro"):
+            self.query(f"create schema if not exists {schema}")
+            for row in self.query(f"show tables in {schema}"):
+                self.query(f"drop table {schema}.`{row[1]}` purge")
+        client = s3.client(self.settings)
+        for uri in (self.settings.landing_uri, self.settings.checkpoint_uri):
+            bucket, prefix = s3.split_uri(uri)
+            for page in client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix
+            ):
+                for found in page.get("Contents", []):
+                    client.delete_object(Bucket=bucket, Key=found["Key"])
+
+    def count(self, table: str) -> int:
+        return int(self.query(f"select count(*) from {table}")[0][0])
+
+
+def eventually(condition: Callable[[], bool], *, seconds: float) -> None:
+    """Wait until something has come about; fail if it has not by then."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come about within {seconds} s"
+        time.sleep(0.2)
+
+
+def ok(result: Completed) -> str:
+    """The output of a command that must have succeeded."""
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def refused(result: Completed, code: int = 1) -> str:
+    """The message of a command that must have failed in a way that a user can act on."""
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    return result.stderr
