@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ingest.errors import Interrupted, LandingError
-from ingest.interrupt import Interrupt
+from ingest.errors import LandingError
 from ingest.session import spark_session
 from ingest.sources import check_landing, check_services, landing_uri, select
 from ingest.stream import SourceRun
 from malha.console import errors, run_app, say_error, say_warning
-from malha.errors import MalhaError
+from malha.errors import Interrupted, MalhaError
+from malha.interrupt import Interrupt
 from malha.manifest import Manifest, Source
 from malha.settings import Settings, load
 
@@ -72,10 +72,11 @@ def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
     result = Table("source", "files", "rows", "corrupt rows", "seconds", title="ingested")
     for column in result.columns[1:]:
         column.justify = "right"
-    interrupt = Interrupt()
+    interrupt = Interrupt(
+        "stopping; the next run goes on from here (Ctrl-C again to stop at once)", second_ends=True
+    )
     with _progress() as progress:
         starting = progress.add_task("starting Spark", counts="")
-        interrupt.install()
         with spark_session(settings) as spark:
             interrupt.install()
             progress.remove_task(starting)

@@ -32,12 +32,6 @@ class DeliveryError(IngestError):
     """A delivered file lacks a declared column or cannot be read."""
 
 
-class Interrupted(IngestError):
-    """The user asked to stop; what was not committed by then is done by the next run."""
-
-    exit_code = 130
-
-
 def spark_reason(error: BaseException) -> str:
     """The first line of what Spark says of a failed call."""
     text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)

@@ -4,7 +4,9 @@
     ├── SettingError          a variable has a value that cannot be used
     ├── ManifestError         dbt's manifest is missing or cannot be read
     ├── UnreachableError      a service of the stack does not answer
+    ├── Interrupted           the user asked to stop
     ├── ingest.errors.IngestError
+    ├── api.errors.ApiError
     └── stack.errors.StackError
 
 Each message says what was wrong, with what value, and what to do about it; commands print it
@@ -29,3 +31,9 @@ class ManifestError(MalhaError):
 
 class UnreachableError(MalhaError):
     """A service does not answer."""
+
+
+class Interrupted(MalhaError):
+    """The user asked to stop."""
+
+    exit_code = 130

@@ -2,7 +2,6 @@
 
 import fcntl
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from malha.errors import UnreachableError
+from malha.interrupt import Interrupt
 from malha.settings import ROOT, Settings, child_environment, load
 from stack import storage
 from stack.errors import ServiceError, StackError
@@ -24,57 +24,58 @@ Report = Callable[[str, str], None]
 """Called with a service's name and what happens to it: `starting`, `ready` or `stopped`."""
 
 
-def up(settings: Settings, report: Report) -> Settings:
+def up(settings: Settings, report: Report) -> None:
     """Start what does not run yet, each service after those that it depends on are healthy.
 
     Where it fails or is interrupted, what it started is stopped again.
 
-    Returns:
-        The settings, with the credentials that were generated if there were none.
-
     Raises:
+        Interrupted: the user asked to stop.
         PortInUseError: another process has a port of a service that would be started.
         ServiceError: a service stopped, or did not become healthy in time.
     """
     for folder in ("logs", "s3", "metastore"):
         (settings.stack_dir / folder).mkdir(parents=True, exist_ok=True)
+    interrupt = Interrupt("stopping what was started")
     with _exclusive(settings):
         storage.ensure_credentials(settings)
-        settings = load()
-        ensure_manifest(settings)
+        settings = load()  # with the credentials
         supervisor = Supervisor(settings)
         launched = not supervisor.alive()
         started: list[Service] = []
         try:
-            with _terminable():
-                if launched:
-                    end_orphans(settings)
-                running = set() if launched else _running(supervisor)
-                missing = [s for s in services(settings) if s.name not in running]
-                for service in missing:
-                    for port in service.ports:
-                        check_free(port)
-                if launched:
-                    supervisor.launch(services(settings))
-                for service in services(settings):
-                    if service in missing:
-                        report(service.name, "starting")
-                        if service.before:
-                            service.before(settings)
-                        started.append(service)
-                        supervisor.start(service.name)
-                    _wait_healthy(service, supervisor, settings)
-                    if service.after:
-                        service.after(settings)
-                    report(service.name, "ready")
+            ensure_manifest(settings)
+            if launched:
+                end_orphans(settings)
+            running = set() if launched else _running(supervisor)
+            missing = [s for s in services(settings) if s.name not in running]
+            for service in missing:
+                for port in service.ports:
+                    check_free(port)
+            if launched:
+                supervisor.launch(services(settings))
+            for service in services(settings):
+                interrupt.check()
+                if service in missing:
+                    report(service.name, "starting")
+                    if service.before:
+                        service.before(settings)
+                    started.append(service)
+                    supervisor.start(service.name)
+                _wait_healthy(service, supervisor, settings, interrupt)
+                if service.after:
+                    service.after(settings)
+                report(service.name, "ready")
+            interrupt.check()
         except BaseException:
             for service in reversed(started):
                 supervisor.stop(service.name)
                 report(service.name, "stopped")
             if launched and supervisor.alive():
                 supervisor.shutdown()
+            # Ctrl-C reaches schematool and dbt too: their failure is then not what is to be told.
+            interrupt.check()
             raise
-    return settings
 
 
 def down(settings: Settings, report: Report) -> None:
@@ -106,10 +107,11 @@ def restart(settings: Settings, name: str, report: Report) -> None:
     supervisor = Supervisor(settings)
     if not supervisor.alive():
         raise StackError("the stack does not run: start it with `make up`")
+    interrupt = Interrupt("stopping; the service goes on starting")
     supervisor.stop(name)
     report(name, "starting")
     supervisor.start(name)
-    _wait_healthy(known[name], supervisor, settings)
+    _wait_healthy(known[name], supervisor, settings, interrupt)
     report(name, "ready")
 
 
@@ -159,9 +161,12 @@ def _running(supervisor: Supervisor) -> set[str]:
     return {name for name, process in supervisor.states().items() if process.running}
 
 
-def _wait_healthy(service: Service, supervisor: Supervisor, settings: Settings) -> None:
+def _wait_healthy(
+    service: Service, supervisor: Supervisor, settings: Settings, interrupt: Interrupt
+) -> None:
     deadline = time.monotonic() + _HEALTHY_WITHIN
     while True:
+        interrupt.check()
         try:
             service.check(settings)
         except UnreachableError as error:
@@ -188,19 +193,3 @@ def _exclusive(settings: Settings) -> Iterator[None]:
     with (settings.stack_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP be cleaned up after, as Ctrl-C is."""
-
-    def interrupt(number: int, _: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -27,6 +27,8 @@ class Service:
     check: Callable[[Settings], None]
     """Raises UnreachableError unless the service does what it is for."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    stop_within: int = 30
+    """Seconds after which it is killed where it does not stop."""
     before: Callable[[Settings], None] | None = None
     """What has to be done before it starts."""
     after: Callable[[Settings], None] | None = None
@@ -79,6 +81,8 @@ def _s3(settings: Settings) -> Service:
             for offset in (0, grpc)
         ],
         check=s3.check,
+        # It closes its volumes at once, then waits 15 s for its own idle streams.
+        stop_within=3,
         before=storage.write_identities,
         after=storage.ensure_buckets,
     )

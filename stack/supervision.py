@@ -169,7 +169,7 @@ def _config(services: list[Service], settings: Settings, socket_path: Path) -> s
             "autorestart": "true",
             "startsecs": "2",
             "startretries": "10",
-            "stopwaitsecs": "30",
+            "stopwaitsecs": str(service.stop_within),
             "stopasgroup": "true",
             "killasgroup": "true",
             "redirect_stderr": "true",

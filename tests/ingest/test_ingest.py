@@ -213,7 +213,7 @@ def test_interrupted_run_says_so_and_the_next_one_goes_on(fresh: Mesh) -> None:
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "error: interrupted; the next run goes on from here" in message
+    assert "stopping; the next run goes on from here" in message
     assert "Traceback" not in message
     ok(fresh.ingest("cliente"))
     assert fresh.count("bronze.cliente where nome = 'Zoe'") == 1

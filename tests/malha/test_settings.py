@@ -4,6 +4,7 @@ import pytest
 
 from malha.errors import SettingError
 from malha.settings import Settings, child_environment, load
+from malha.settings_page import PAGE, page
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +76,7 @@ def test_child_process_gets_every_setting_and_no_foreign_session(
     environment = child_environment(load())
     assert {name.upper() for name in Settings.model_fields} <= environment.keys()
     assert "AWS_SESSION_TOKEN" not in environment
+
+
+def test_page_of_settings_is_what_the_table_says() -> None:
+    assert PAGE.read_text() == page(), "run `make docs`"

@@ -1,0 +1,108 @@
+"""Plain dbt commands from the repository's root, as the README has them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from malha.settings import ROOT
+from tests.mesh import Mesh, eventually, free_ports, ok
+
+
+@pytest.fixture(scope="module")
+def landed(fresh: Mesh) -> Mesh:
+    """The mesh with the smallest case in bronze and nothing built."""
+    ok(fresh.stack("land", "data/samples/minimo"))
+    ok(fresh.ingest())
+    return fresh
+
+
+def test_run_builds_and_test_tests(landed: Mesh) -> None:
+    assert "PASS=6 WARN=0 ERROR=0" in ok(landed.dbt("run"))
+    assert landed.count("ouro.cliente_pedido") == 3
+    assert "WARN=0 ERROR=0" in ok(landed.dbt("test", "--exclude", "test_type:unit"))
+
+
+def test_freshness_is_checked(landed: Mesh) -> None:
+    shown = ok(landed.dbt("source", "freshness"))
+    assert "PASS freshness of bronze.cliente" in shown
+    assert "PASS freshness of bronze.pedido" in shown
+
+
+def test_docs_have_every_table_with_its_columns(landed: Mesh) -> None:
+    ok(landed.dbt("docs", "generate"))
+    catalog = json.loads((landed.settings.dbt_target_path / "catalog.json").read_text())
+    tables = catalog["sources"] | catalog["nodes"]
+    assert {name.split(".", 2)[2] for name in tables} == {
+        "bronze.cliente",
+        "bronze.pedido",
+        "prata_cliente",
+        "prata_cliente_rejeitados",
+        "prata_pedido",
+        "prata_pedido_rejeitados",
+        "cliente_pedido",
+        "resumo_cliente",
+    }
+    assert all(table["columns"] for table in tables.values())
+
+
+def test_docs_are_served(landed: Mesh) -> None:
+    ok(landed.dbt("docs", "generate"))
+    port = free_ports(1)[0]
+    dbt = f"{sys.prefix}/bin/dbt"
+    command = [dbt, "docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+
+        def answers() -> bool:
+            try:
+                return "dbt Docs" in httpx.get(f"http://127.0.0.1:{port}/").text
+            except httpx.TransportError:
+                return False
+
+        eventually(answers, seconds=30)
+        assert httpx.get(f"http://127.0.0.1:{port}/catalog.json").status_code == 200
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("model", "where"),
+    [("clientes/prata_cliente", "chave <> 3"), ("pedidos/prata_pedido", "chave <> 3")],
+)
+def test_rule_that_drops_rows_silently_fails_a_test(
+    landed: Mesh, tmp_path: Path, model: str, where: str
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+    sql = project / f"models/prata/{model}.sql"
+    rule = "where not superada and motivo is null"
+    assert rule in sql.read_text()
+    sql.write_text(sql.read_text().replace(rule, f"{rule} and {where}"))
+
+    name = Path(model).name
+    result = landed.dbt(
+        "build",
+        "--project-dir",
+        str(project),
+        "--target-path",
+        str(tmp_path / "target"),
+        "--select",
+        name,
+        f"{name}_rejeitados",
+        "--exclude",
+        "test_type:unit",
+    )
+    assert result.returncode == 1, result.stdout
+    assert f"FAIL 1 rows_are_conserved_{name}" in result.stdout
+    ok(landed.dbt("build", "--exclude", "test_type:unit"))
+
+
+def test_every_rule_has_its_unit_test(landed: Mesh) -> None:
+    shown = ok(landed.dbt("test", "--select", "test_type:unit"))
+    assert "PASS=16 WARN=0 ERROR=0" in shown

@@ -1,0 +1,190 @@
+"""Starting, stopping and crashing the stack, as a user would."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from malha.settings import ROOT
+from stack.supervision import Supervisor
+from tests.mesh import Mesh, eventually, ok, own_environment, refused
+
+SERVICES = ("s3", "metastore", "thrift", "api")
+
+
+@pytest.fixture(scope="module")
+def served(fresh: Mesh) -> Mesh:
+    """The mesh with the smallest case served."""
+    ok(fresh.stack("land", "data/samples/minimo"))
+    ok(fresh.ingest())
+    ok(fresh.dbt("run"))
+    assert len(fresh.get("/api/cliente-pedido").json()) == 3
+    return fresh
+
+
+def pids(mesh: Mesh) -> dict[str, int]:
+    return {name: state.pid for name, state in Supervisor(mesh.settings).states().items()}
+
+
+def answers(mesh: Mesh) -> bool:
+    answer = mesh.get("/api/cliente-pedido")
+    assert answer.status_code in (200, 503), answer.text
+    return answer.status_code == 200 and len(answer.json()) == 3
+
+
+def test_up_again_changes_nothing(mesh: Mesh) -> None:
+    before = pids(mesh)
+    mesh.up()
+    assert pids(mesh) == before
+
+
+def test_status_shows_every_service_healthy(mesh: Mesh) -> None:
+    shown = ok(mesh.stack("status"))
+    for name in SERVICES:
+        assert re.search(rf"│ {name} +│ running .*│ ok ", shown)
+
+
+def test_logs_show_what_services_wrote(mesh: Mesh) -> None:
+    assert "Uvicorn running" in ok(mesh.stack("logs", "api", "--lines", "1000"))
+    assert "s3, metastore, thrift, api" in refused(mesh.stack("logs", "spark"))
+
+
+def test_credentials_are_random_and_private(mesh: Mesh) -> None:
+    for name in ("credentials.env", "s3-identities.json"):
+        assert stat.S_IMODE((mesh.folder / name).stat().st_mode) == 0o600
+    settings = mesh.settings
+    assert len(settings.aws_secret_access_key) >= 40
+    for service in Supervisor(settings).states().values():
+        arguments = " ".join(psutil.Process(service.pid).cmdline())
+        assert settings.aws_secret_access_key not in arguments
+
+
+def test_everything_listens_on_loopback_only(mesh: Mesh) -> None:
+    for pid in pids(mesh).values():
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    assert connection.laddr[0] in ("127.0.0.1", "::ffff:127.0.0.1")
+
+
+@pytest.mark.parametrize("name", ["thrift", "metastore", "s3", "api"])
+def test_killed_service_comes_back_and_the_api_answers_again(served: Mesh, name: str) -> None:
+    before = pids(served)
+    os.kill(before[name], signal.SIGKILL)
+    eventually(lambda: pids(served)[name] not in (0, before[name]), seconds=60)
+    if name != "api":
+        eventually(lambda: answers(served), seconds=90)
+        assert pids(served)["api"] == before["api"]
+    served.up()
+    assert answers(served)
+
+
+def test_requests_during_a_crash_are_problems_or_answers(served: Mesh) -> None:
+    os.kill(pids(served)["thrift"], signal.SIGKILL)
+    answer = served.get("/api/cliente-pedido")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "5"
+    assert served.get("/health/live").status_code == 200
+    assert served.get("/health/ready").status_code == 503
+    served.up()
+    assert answers(served)
+
+
+def test_kill_of_everything_loses_nothing(served: Mesh) -> None:
+    supervisor = int((served.folder / "supervisord.pid").read_text())
+    victims = [supervisor, *pids(served).values()]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    served.up()
+    assert answers(served)
+    assert served.count("bronze.pedido") == 3
+
+
+def test_services_without_their_supervisor_are_taken_over(served: Mesh) -> None:
+    before = pids(served)
+    os.kill(int((served.folder / "supervisord.pid").read_text()), signal.SIGKILL)
+    served.up()
+    assert not set(pids(served).values()) & set(before.values())
+    assert answers(served)
+
+
+def test_restart_of_one_service_leaves_the_others(served: Mesh) -> None:
+    before = pids(served)
+    ok(served.stack("restart", "api"))
+    after = pids(served)
+    assert after["api"] != before["api"]
+    assert {n: p for n, p in after.items() if n != "api"} == {
+        n: p for n, p in before.items() if n != "api"
+    }
+
+
+def processes_of(folder: str) -> list[psutil.Process]:
+    """Processes that were started for a stack in this folder, this test's commands aside."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("STACK_DIR") == folder and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+def test_port_in_use_is_named_and_nothing_is_left_running(mesh: Mesh) -> None:
+    environment = own_environment()
+    with socket.create_server(("127.0.0.1", int(environment["API_PORT"]))):
+        message = refused(mesh.stack("up", **environment))
+    assert f"port {environment['API_PORT']} (API_PORT) cannot be used: " in message
+    assert f"(pid {os.getpid()}) has it" in message
+    assert "make up API_PORT=" in message
+    assert processes_of(environment["STACK_DIR"]) == []
+
+
+@pytest.mark.parametrize("seconds", [3, 8, 14])
+def test_interrupted_start_leaves_nothing_running(mesh: Mesh, seconds: int) -> None:
+    environment = own_environment()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stack", "up"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, shown
+    assert "Traceback" not in shown
+    assert processes_of(environment["STACK_DIR"]) == []
+    # What it left is a state that the next start can use.
+    ok(mesh.stack("up", **environment))
+    ok(mesh.stack("clean", **environment))
+    assert processes_of(environment["STACK_DIR"]) == []
+
+
+def test_commands_on_a_stack_that_does_not_run_say_so(mesh: Mesh) -> None:
+    environment = own_environment()
+    ok(mesh.stack("down", **environment))
+    result = mesh.stack("status", **environment)
+    assert (result.returncode, result.stdout.count("stopped")) == (1, 4)
+    assert "make up" in refused(mesh.stack("logs", **environment))
+    assert "make up" in refused(mesh.stack("restart", "api", **environment))
+    assert "make up" in refused(mesh.stack("demo", **environment))
+    assert "choose one of minimo, varejo" in refused(mesh.stack("demo", "--samples", "atacado"))
+
+
+def test_folder_that_is_no_stack_is_not_removed(mesh: Mesh) -> None:
+    environment = own_environment()
+    assert "may not be a stack's folder" in refused(mesh.stack("clean", **environment))
+    assert Path(environment["STACK_DIR"]).is_dir()
