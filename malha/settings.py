@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     deps_dir: AbsolutePath = Field(ROOT / ".deps", description="Where `make setup` puts jars")
     dbt_target_path: AbsolutePath = Field(
         ROOT / "dbt_project/target",
-        description="Where dbt writes manifest.json, the registry of sources and products",
+        description="Where dbt writes manifest.json, the registry of sources and products "
+        "(an absolute path)",
     )
 
     s3_port: int = Field(8333, gt=0, lt=65536, description="Port of the embedded S3 server")
