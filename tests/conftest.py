@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ def mesh() -> Iterator[Mesh]:
         yield mesh
     finally:
         mesh.stack("clean")
+        shutil.rmtree(mesh.folder, ignore_errors=True)
         os.environ.clear()
         os.environ.update(before)
 

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -127,6 +129,15 @@ def test_restart_of_one_service_leaves_the_others(served: Mesh) -> None:
     }
 
 
+@pytest.fixture
+def other(mesh: Mesh) -> Iterator[dict[str, str]]:
+    """Variables of a second stack, which is removed at the end whatever became of it."""
+    environment = own_environment()
+    yield environment
+    mesh.stack("clean", **environment)
+    shutil.rmtree(environment["STACK_DIR"], ignore_errors=True)
+
+
 def processes_of(folder: str) -> list[psutil.Process]:
     """Processes that were started for a stack in this folder, this test's commands aside."""
     found = []
@@ -140,23 +151,25 @@ def processes_of(folder: str) -> list[psutil.Process]:
     return found
 
 
-def test_port_in_use_is_named_and_nothing_is_left_running(mesh: Mesh) -> None:
-    environment = own_environment()
-    with socket.create_server(("127.0.0.1", int(environment["API_PORT"]))):
-        message = refused(mesh.stack("up", **environment))
-    assert f"port {environment['API_PORT']} (API_PORT) cannot be used: " in message
+def test_port_in_use_is_named_and_nothing_is_left_running(
+    mesh: Mesh, other: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", int(other["API_PORT"]))):
+        message = refused(mesh.stack("up", **other))
+    assert f"port {other['API_PORT']} (API_PORT) cannot be used: " in message
     assert f"(pid {os.getpid()}) has it" in message
     assert "make up API_PORT=" in message
-    assert processes_of(environment["STACK_DIR"]) == []
+    assert processes_of(other["STACK_DIR"]) == []
 
 
 @pytest.mark.parametrize("seconds", [3, 8, 14])
-def test_interrupted_start_leaves_nothing_running(mesh: Mesh, seconds: int) -> None:
-    environment = own_environment()
+def test_interrupted_start_leaves_nothing_running(
+    mesh: Mesh, other: dict[str, str], seconds: int
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "stack", "up"],
         cwd=ROOT,
-        env=os.environ | environment,
+        env=os.environ | other,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -166,25 +179,23 @@ def test_interrupted_start_leaves_nothing_running(mesh: Mesh, seconds: int) -> N
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130, shown
     assert "Traceback" not in shown
-    assert processes_of(environment["STACK_DIR"]) == []
+    assert processes_of(other["STACK_DIR"]) == []
     # What it left is a state that the next start can use.
-    ok(mesh.stack("up", **environment))
-    ok(mesh.stack("clean", **environment))
-    assert processes_of(environment["STACK_DIR"]) == []
+    ok(mesh.stack("up", **other))
+    ok(mesh.stack("clean", **other))
+    assert processes_of(other["STACK_DIR"]) == []
 
 
-def test_commands_on_a_stack_that_does_not_run_say_so(mesh: Mesh) -> None:
-    environment = own_environment()
-    ok(mesh.stack("down", **environment))
-    result = mesh.stack("status", **environment)
+def test_commands_on_a_stack_that_does_not_run_say_so(mesh: Mesh, other: dict[str, str]) -> None:
+    ok(mesh.stack("down", **other))
+    result = mesh.stack("status", **other)
     assert (result.returncode, result.stdout.count("stopped")) == (1, 4)
-    assert "make up" in refused(mesh.stack("logs", **environment))
-    assert "make up" in refused(mesh.stack("restart", "api", **environment))
-    assert "make up" in refused(mesh.stack("demo", **environment))
+    assert "make up" in refused(mesh.stack("logs", **other))
+    assert "make up" in refused(mesh.stack("restart", "api", **other))
+    assert "make up" in refused(mesh.stack("demo", **other))
     assert "choose one of minimo, varejo" in refused(mesh.stack("demo", "--samples", "atacado"))
 
 
-def test_folder_that_is_no_stack_is_not_removed(mesh: Mesh) -> None:
-    environment = own_environment()
-    assert "may not be a stack's folder" in refused(mesh.stack("clean", **environment))
-    assert Path(environment["STACK_DIR"]).is_dir()
+def test_folder_that_is_no_stack_is_not_removed(mesh: Mesh, other: dict[str, str]) -> None:
+    assert "may not be a stack's folder" in refused(mesh.stack("clean", **other))
+    assert Path(other["STACK_DIR"]).is_dir()
