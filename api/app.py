@@ -1,5 +1,6 @@
 """The application."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,11 +15,13 @@ from malha.errors import ManifestError
 from malha.manifest import Manifest
 from malha.settings import Settings, load
 
+log = logging.getLogger("malha.api")
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API over the products that dbt's manifest declares.
 
-    Without a usable manifest it serves no product, and its readiness says why.
+    Without a usable manifest it serves no product and is not ready; the log says why.
     """
     settings = settings or load()
     engine = ThriftEngine(settings)
@@ -35,17 +38,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.engine = engine
-    app.state.registry_error = None
+    app.state.registry_read = True
     problems.install(app)
     app.include_router(health.router)
     try:
-        declared = Manifest(settings.manifest_path).products.values()
-        routers = [products.catalogue(declared), *map(products.routes_of, declared)]
+        declared = list(Manifest(settings.manifest_path).products.values())
     except ManifestError as error:
-        app.state.registry_error = str(error)
-        routers = [products.catalogue([])]
-    for router in routers:
-        app.include_router(router)
+        log.error("%s", error)
+        app.state.registry_read = False
+        declared = []
+    served = []
+    for product in declared:
+        try:
+            app.include_router(products.routes_of(product))
+            served.append(product)
+        except ManifestError as error:
+            # One product that cannot be served does not take the others with it.
+            log.error("%s is not served: %s", product.name, error)
+    app.include_router(products.catalogue(served))
 
     @app.get("/", include_in_schema=False)
     def index() -> RedirectResponse:

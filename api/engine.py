@@ -70,14 +70,15 @@ class ThriftEngine:
             QueryError: Spark refused or failed the query.
         """
         sql = render(query)
+        deadline = time.monotonic() + self._settings.api_query_timeout
         while True:
             with self._session() as session:
                 proven = "proven" in session.info
                 try:
-                    rows = self._run(session, sql)
-                except _BROKEN as error:
+                    rows = self._run(session, sql, deadline)
+                except (*_BROKEN, HiveError) as error:
                     session.invalidate()
-                    if proven:
+                    if proven and time.monotonic() < deadline:
                         # It broke since it was last used, as when the server was restarted.
                         continue
                     raise UnreachableError(f"the Spark Thrift Server hung up ({error})") from error
@@ -99,25 +100,22 @@ class ThriftEngine:
         finally:
             session.close()
 
-    def _run(self, session: PoolProxiedConnection, sql: str) -> Rows:
-        deadline = time.monotonic() + self._settings.api_query_timeout
-        try:
-            cursor: Any = session.cursor()
-            with closing(cursor):
-                cursor.execute(sql, async_=True)
-                # Each poll waits on the server until the query ends, or for half a second.
-                while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
-                    if time.monotonic() > deadline:
-                        cursor.cancel()
-                        raise QueryTimeoutError(
-                            f"The query was cancelled after {self._settings.api_query_timeout:g} s"
-                        )
-                if status.operationState != TOperationState.FINISHED_STATE:
-                    raise _query_error(status.errorMessage)
-                columns = tuple(column[0] for column in cursor.description)
-                return Rows(columns, cursor.fetchall())
-        except HiveError as error:
-            raise _query_error(str(error)) from error
+    def _run(self, session: PoolProxiedConnection, sql: str, deadline: float) -> Rows:
+        """Run a statement; a HiveError means that the session, not the statement, is at fault."""
+        cursor: Any = session.cursor()
+        with closing(cursor):
+            cursor.execute(sql, async_=True)
+            # Each poll waits on the server until the query ends, or for half a second.
+            while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
+                if time.monotonic() > deadline:
+                    cursor.cancel()
+                    raise QueryTimeoutError(
+                        f"The query was cancelled after {self._settings.api_query_timeout:g} s"
+                    )
+            if status.operationState != TOperationState.FINISHED_STATE:
+                raise _query_error(status.errorMessage)
+            columns = tuple(column[0] for column in cursor.description)
+            return Rows(columns, cursor.fetchall())
 
 
 def _query_error(message: str | None) -> QueryError | NotBuiltError:

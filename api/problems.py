@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from urllib.parse import quote
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -56,7 +57,7 @@ def _answer(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=quote(request.url.path),
         errors=errors,
     )
     body = msgspec.json.encode(problem.model_dump(exclude_none=True))

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Response
 from pydantic import BaseModel, Field, create_model
 from sqlglot import exp
+from sqlglot.errors import ParseError
 from sqlglot.expressions.datatypes import DType
 
 from api.engine import Rows
@@ -25,6 +26,8 @@ _TYPES: dict[DType, tuple[Any, Any]] = {
     DType.DOUBLE: (float, 1.5),
     DType.DECIMAL: (Decimal, 200.00),
     DType.TEXT: (str, "Alice"),
+    DType.VARCHAR: (str, "Alice"),
+    DType.CHAR: (str, "Alice"),
     DType.DATE: (dt.date, "2026-01-31"),
     DType.TIMESTAMP: (dt.datetime, "2026-01-31T12:00:00Z"),
     DType.TIMESTAMPTZ: (dt.datetime, "2026-01-31T12:00:00Z"),
@@ -47,7 +50,10 @@ def python_type(column: Column) -> Any:
     Raises:
         ManifestError: the API does not know the column's type.
     """
-    sql_type = exp.DataType.build(column.data_type, dialect="spark").this
+    try:
+        sql_type = _sql_type(column)
+    except ParseError:
+        sql_type = None
     if sql_type not in _TYPES:
         known = ", ".join(sorted(kind.value.lower() for kind in _TYPES))
         raise ManifestError(
@@ -56,23 +62,28 @@ def python_type(column: Column) -> Any:
     return _TYPES[sql_type][0]
 
 
+def _sql_type(column: Column) -> Any:
+    return exp.DataType.build(column.data_type, dialect="spark").this
+
+
 def bounds(column: Column) -> dict[str, Any]:
     """The least and greatest value of an integer column, as arguments of a pydantic field."""
-    bits = _INTEGER_BITS.get(exp.DataType.build(column.data_type, dialect="spark").this)
+    bits = _INTEGER_BITS.get(_sql_type(column))
     return {"ge": -(2 ** (bits - 1)), "le": 2 ** (bits - 1) - 1} if bits else {}
 
 
 def row_model(product: Product) -> type[BaseModel]:
     """A model of one row, for OpenAPI."""
     fields: dict[str, Any] = {}
-    for column in product.columns:
+    for number, column in enumerate(product.columns):
         kind = python_type(column)
         # The schema says what JSON carries, and that is a number.
         shown = float if kind is Decimal else kind
-        example = _TYPES[exp.DataType.build(column.data_type, dialect="spark").this][1]
-        fields[column.name] = (
+        example = _TYPES[_sql_type(column)][1]
+        # A column may have a name that pydantic keeps for itself, such as one that begins with _.
+        fields[f"column_{number}"] = (
             shown | None,
-            Field(None, description=column.description, examples=[example]),
+            Field(None, alias=column.name, description=column.description, examples=[example]),
         )
     return create_model(product.name, **fields)
 

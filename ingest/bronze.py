@@ -3,18 +3,10 @@
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ingest.readers import CORRUPT
-from malha.manifest import Source
+from malha.manifest import ADDED_COLUMNS, Source
 
 # Iceberg keeps this with each commit, so that a batch that runs again is not appended again.
 _BATCH_PROPERTY = "malha.batch"
-
-_ADDED_COLUMNS = {
-    "_ingested_at": "timestamp",
-    "_source_file": "string",
-    "_batch_id": "bigint",
-    CORRUPT: "string",
-}
 
 
 def table_name(source: Source) -> str:
@@ -24,7 +16,7 @@ def table_name(source: Source) -> str:
 
 def prepare(spark: SparkSession, source: Source) -> None:
     """Create the table where it does not exist, and add the columns declared since it did."""
-    wanted = dict.fromkeys(source.columns, "string") | _ADDED_COLUMNS
+    wanted = dict.fromkeys(source.columns, "string") | ADDED_COLUMNS
     columns = ", ".join(f"`{name}` {data_type}" for name, data_type in wanted.items())
     table = table_name(source)
     spark.sql(f"create namespace if not exists lake.`{source.schema_name}`")

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ingest.errors import LandingError
 from ingest.session import spark_session
 from ingest.sources import check_landing, check_services, landing_uri, select
 from ingest.stream import SourceRun
@@ -120,7 +119,7 @@ def _with_landing(
     for source in selected:
         try:
             check_landing(source, settings)
-        except LandingError as error:
+        except MalhaError as error:
             failures.append(error)
         else:
             landed.append(source)

@@ -5,7 +5,6 @@ import csv
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ingest.errors import DeliveryError
 from malha import s3
@@ -32,10 +31,9 @@ def csv_headers(uris: Sequence[str], settings: Settings) -> list[Delivery]:
     client = s3.client(settings)
 
     def header(uri: str) -> Delivery:
-        parts = urlsplit(uri)
-        body = client.get_object(
-            Bucket=parts.netloc, Key=parts.path.lstrip("/"), Range=f"bytes=0-{_HEADER_BYTES}"
-        )["Body"].read()
+        bucket, key = s3.split_uri(uri)
+        answer = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEADER_BYTES}")
+        body = answer["Body"].read()
         return Delivery(uri, parse_header(uri, body))
 
     with ThreadPoolExecutor(max_workers=16) as pool:
@@ -51,8 +49,10 @@ def parse_header(uri: str, start: bytes) -> tuple[str, ...]:
     first_line = start.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].rstrip(b"\r")
     try:
         columns = next(csv.reader([first_line.decode("utf-8")]), [])
-    except UnicodeDecodeError as error:
-        raise DeliveryError(f"{uri}: its header is not UTF-8 ({error}): deliver it again") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DeliveryError(
+            f"{uri}: its header is not CSV in UTF-8 ({error}): deliver it again"
+        ) from None
     names = tuple(name.strip() for name in columns)
     if not any(names):
         raise DeliveryError(f"{uri}: it has no header line: deliver it again or remove it")

@@ -67,7 +67,13 @@ def _read_csv(
     for delivery in deliveries:
         by_header[delivery.columns].append(delivery.uri)
     reader = _reader(spark).options(
-        header=True, escape='"', mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT
+        header=True,
+        escape='"',
+        mode="PERMISSIVE",
+        columnNameOfCorruptRecord=CORRUPT,
+        # With it, a line with too many or too few fields goes unnoticed wherever the file has a
+        # column that is not selected.
+        columnPruning=False,
     )
     frames = [
         _select(reader.schema(_text_schema(header)).csv(uris), source)

@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from malha.settings import Settings, child_environment
 from malha.spark import spark_environment
 
@@ -24,7 +25,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     Spark's log goes to a file, so that the terminal is left to progress and results.
     """
     os.environ.update(child_environment(settings) | spark_environment(settings))
-    with _stderr_to(log_path(settings)):
+    with _stderr_to(log_path(settings)), _reporting(settings):
         spark = (
             SparkSession.builder.master(settings.spark_master)
             .appName("malha-ingest")
@@ -36,7 +37,18 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     try:
         yield spark
     finally:
-        spark.stop()
+        with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
+            spark.stop()
+
+
+@contextmanager
+def _reporting(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        raise IngestError(
+            f"Spark does not start ({spark_reason(error)}): see {log_path(settings)}"
+        ) from error
 
 
 @contextmanager

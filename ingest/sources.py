@@ -45,14 +45,17 @@ def check_landing(source: Source, settings: Settings) -> None:
 
     Raises:
         LandingError: its landing path does not exist.
+        UnreachableError: the store does not let it be seen.
     """
     uri = landing_uri(source, settings)
     bucket, prefix = s3.split_uri(uri)
-    client = s3.client(settings)
-    try:
-        found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)["KeyCount"]
-    except client.exceptions.NoSuchBucket:
-        found = 0
+    with s3.reporting(settings):
+        client = s3.client(settings)
+        try:
+            answer = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)
+            found = answer["KeyCount"]
+        except client.exceptions.NoSuchBucket:
+            found = 0
     if not found:
         raise LandingError(
             f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "

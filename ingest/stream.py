@@ -6,7 +6,10 @@ header first. A batch that a crash left undone runs again with the same files, a
 its commit carries tells whether its rows are already there.
 """
 
-from collections.abc import Callable
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -50,7 +53,7 @@ class SourceRun:
         self._spark = spark
         self._source = source
         self._settings = settings
-        self._error: MalhaError | None = None
+        self._error: Exception | None = None
 
     def run(self, tick: Callable[[int, int], None]) -> Outcome:
         """Ingest what is new, calling `tick(files, rows)` with the counts so far as it goes.
@@ -62,11 +65,15 @@ class SourceRun:
             IngestError: Spark failed; the next run does what this one did not.
         """
         try:
-            self._run(tick)
+            with self._exclusive():
+                self._run(tick)
         except SPARK_ERRORS as error:
-            raise self._error or IngestError(
-                f"source {self._source.name}: Spark failed ({spark_reason(error)}): "
-                f"run it again; {log_path(self._settings)} has more"
+            cause = self._error or error
+            if isinstance(cause, MalhaError):
+                raise cause from None
+            raise IngestError(
+                f"source {self._source.name}: {spark_reason(cause)}: run it again; "
+                f"{log_path(self._settings)} has more"
             ) from error
         tick(self.outcome.files, self.outcome.rows)
         return self.outcome
@@ -91,7 +98,26 @@ class SourceRun:
             while not query.awaitTermination(timeout=0.25):  # type: ignore[arg-type]
                 tick(self.outcome.files, self.outcome.rows + self._rows_being_read())
         finally:
-            query.stop()
+            with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
+                query.stop()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Keep a second run of the source on this machine from reading the same files."""
+        path = self._settings.stack_dir / f"ingest-{self._source.name}.lock"
+        with path.open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise IngestError(
+                    f"source {self._source.name} is being ingested by process {lock.read()}: "
+                    "wait until it has ended, then run this again if need be"
+                ) from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
 
     def _rows_being_read(self) -> int:
         stages = self._spark.sparkContext._jsc.sc().statusStore().activeStages()
@@ -100,7 +126,7 @@ class SourceRun:
     def _append(self, files: DataFrame, batch_id: int) -> None:
         try:
             self._append_files([row.path for row in files.collect()], batch_id)
-        except MalhaError as error:
+        except Exception as error:
             # Spark would turn it into text; `run` raises it as it was.
             self._error = error
             raise

@@ -12,10 +12,8 @@ from thrift_sasl import TSaslClientTransport
 from malha.errors import UnreachableError
 from malha.settings import Settings
 
-# PyHive logs every statement at INFO, and a statement can hold personal data; Thrift logs each
-# refused connection, which is what the caller is told anyway.
+# PyHive logs every statement at INFO, and a statement can hold personal data.
 logging.getLogger("pyhive").setLevel(logging.WARNING)
-logging.getLogger("thrift").setLevel(logging.CRITICAL)
 
 # A poll waits on the server until the query ends, but no longer than this.
 _SESSION_CONFIGURATION = {"set:hiveconf:hive.server2.long.polling.timeout": "500ms"}

@@ -1,9 +1,9 @@
 """The registry of the mesh: what dbt's manifest says of sources to ingest and products to serve."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from dbt_artifacts_parser.parser import parse_manifest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from malha.errors import ManifestError
 
 Format = Literal["csv", "json", "parquet"]
+
+
+ADDED_COLUMNS = {
+    "_ingested_at": "timestamp",
+    "_source_file": "string",
+    "_batch_id": "bigint",
+    "_corrupt": "string",
+}
+"""What the ingest adds to the declared columns of a bronze table, and of which type."""
 
 
 class Landing(BaseModel):
@@ -69,6 +78,9 @@ class Product(BaseModel):
     lookup: Column | None
 
 
+Declared = TypeVar("Declared", Source, Product)
+
+
 class Manifest:
     """dbt's manifest, read once.
 
@@ -91,8 +103,8 @@ class Manifest:
                 f"{path} cannot be read as dbt's manifest ({error}): run `dbt parse` again"
             ) from error
         self.path = path
-        self.sources = {source.name: source for source in self._read_sources()}
-        self.products = {product.name: product for product in self._read_products()}
+        self.sources = _by_name(self._read_sources())
+        self.products = _by_name(self._read_products())
 
     def _read_sources(self) -> Iterator[Source]:
         for unique_id, node in sorted(self._manifest.sources.items()):
@@ -105,7 +117,7 @@ class Manifest:
                     schema_name=node.schema_,
                     table=node.identifier,
                     landing=meta["landing"],
-                    columns=tuple(name for name in node.columns if not name.startswith("_")),
+                    columns=tuple(name for name in node.columns if name not in ADDED_COLUMNS),
                 )
             except ValidationError as error:
                 raise _unusable(unique_id, node.original_file_path, error) from None
@@ -117,13 +129,13 @@ class Manifest:
                 continue
             if node.access.value != "public":
                 continue
-            columns = {
-                name: Column(
-                    name=name, data_type=column.data_type, description=column.description or ""
-                )
-                for name, column in node.columns.items()
-            }
             try:
+                columns = {
+                    name: Column(
+                        name=name, data_type=column.data_type, description=column.description or ""
+                    )
+                    for name, column in node.columns.items()
+                }
                 lookup = Lookup.model_validate((node.config.meta or {}).get("api", {})).lookup
             except ValidationError as error:
                 raise _unusable(unique_id, node.original_file_path, error) from None
@@ -143,6 +155,18 @@ class Manifest:
                 primary_key=tuple(node.primary_key or ()),
                 lookup=columns[lookup] if lookup else None,
             )
+
+
+def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
+    found: dict[str, Declared] = {}
+    for one in declared:
+        if one.name in found:
+            raise ManifestError(
+                f"{one.name} is declared for {found[one.name].schema_name}.{found[one.name].table} "
+                f"and for {one.schema_name}.{one.table}: give one of them another name"
+            )
+        found[one.name] = one
+    return found
 
 
 def _unusable(unique_id: str, file: str, error: ValidationError) -> ManifestError:

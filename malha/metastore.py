@@ -1,6 +1,5 @@
 """The Hive metastore, seen from Python: Thrift calls without Spark."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,9 +11,6 @@ from thrift.transport import TSocket, TTransport
 
 from malha.errors import UnreachableError
 from malha.settings import Settings
-
-# Thrift logs each refused connection, which is what the caller is told anyway.
-logging.getLogger("thrift").setLevel(logging.CRITICAL)
 
 
 @contextmanager

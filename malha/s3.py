@@ -1,9 +1,11 @@
 """The object store, seen from Python."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -37,9 +39,21 @@ def check(settings: Settings) -> None:
     Raises:
         UnreachableError: the store does not answer or refuses the credentials.
     """
+    bucket, _ = split_uri(settings.lake_uri)
+    with reporting(settings):
+        try:
+            client(settings).head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "404":
+                raise
+
+
+@contextmanager
+def reporting(settings: Settings) -> Iterator[None]:
+    """Raise UnreachableError where a call to the store fails in the block."""
     try:
-        client(settings).list_buckets()
-    except (BotoCoreError, ClientError, ValueError) as error:
+        yield
+    except (BotoCoreError, ClientError, Boto3Error, ValueError) as error:
         raise UnreachableError(
             f"S3 at {settings.s3_endpoint} does not answer a signed request ({error}): "
             "start the stack with `make up`, or set S3_ENDPOINT and its credentials"
@@ -47,6 +61,6 @@ def check(settings: Settings) -> None:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Split `s3a://bucket/some/prefix` into its bucket and its prefix (which may be empty)."""
-    parts = urlsplit(uri)
-    return parts.netloc, parts.path.strip("/")
+    """Split `s3a://bucket/some/key` into its bucket and its key or prefix (which may be empty)."""
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    return bucket, key.strip("/")

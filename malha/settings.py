@@ -17,6 +17,9 @@ from malha.errors import SettingError
 ROOT = Path(__file__).resolve().parent.parent
 
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+S3Uri = Annotated[str, Field(pattern=r"^s3a://[^/]+(/.*)?$")]
+ThriftUri = Annotated[str, Field(pattern=r"^thrift://[^/:,]+:\d+$")]
+JavaSize = Annotated[str, Field(pattern=r"^\d+[kmg]$")]
 
 # An AWS profile or session of the user's own must not mix with the stack's credentials.
 _FOREIGN_AWS_VARIABLES = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION")
@@ -59,15 +62,15 @@ class Settings(BaseSettings):
         "", repr=False, description="S3 secret key. Embedded: generated into STACK_DIR"
     )
     aws_region: str = Field("us-east-1", description="S3 region")
-    lake_uri: str = Field("s3a://lake/warehouse", description="Where the tables live")
-    landing_uri: str = Field("s3a://landing", description="Where domains drop their files")
-    checkpoint_uri: str = Field(
+    lake_uri: S3Uri = Field("s3a://lake/warehouse", description="Where the tables live")
+    landing_uri: S3Uri = Field("s3a://landing", description="Where domains drop their files")
+    checkpoint_uri: S3Uri = Field(
         "s3a://lake/checkpoints", description="Where the ingest remembers which files it has read"
     )
 
     metastore_host: str = Field("127.0.0.1", description="Address that the metastore listens on")
     metastore_port: int = Field(9083, gt=0, lt=65536, description="Port of the metastore")
-    metastore_uri: str = Field(
+    metastore_uri: ThriftUri = Field(
         "thrift://127.0.0.1:9083",
         description="Where the metastore answers. Default: follows METASTORE_HOST and _PORT",
     )
@@ -81,17 +84,17 @@ class Settings(BaseSettings):
     metastore_jdbc_password: str = Field(
         "unused", repr=False, description="Password of that database (Derby ignores it)"
     )
-    metastore_memory: str = Field("512m", description="Java heap of the metastore")
+    metastore_memory: JavaSize = Field("512m", description="Java heap of the metastore")
 
     thrift_host: str = Field("127.0.0.1", description="Host of the Spark Thrift Server")
     thrift_port: int = Field(10000, gt=0, lt=65536, description="Port of the Spark Thrift Server")
-    thrift_memory: str = Field("1g", description="Java heap of the Spark Thrift Server")
+    thrift_memory: JavaSize = Field("1g", description="Java heap of the Spark Thrift Server")
     spark_master: str = Field("local[*]", description="Spark master of Thrift Server and ingest")
     spark_local_ip: str = Field("127.0.0.1", description="Address that Spark's own ports bind to")
     spark_ui_port: int = Field(
         4040, gt=0, lt=65536, description="Port of the Thrift Server's Spark UI"
     )
-    ingest_memory: str = Field("1g", description="Java heap of the ingest")
+    ingest_memory: JavaSize = Field("1g", description="Java heap of the ingest")
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
     api_port: int = Field(8000, gt=0, lt=65536, description="Port of the API")
@@ -140,14 +143,22 @@ def load() -> Settings:
     """Read the settings from the environment.
 
     Unless S3_ENDPOINT names a store outside the embedded stack, the stack's generated
-    credentials win over any AWS keys of the user's own.
+    credentials win over any AWS keys, profile or session of the user's own. A proxy of the user's
+    is not for what listens on this machine.
 
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
+    os.environ["NO_PROXY"] = ",".join(
+        dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY")]), "127.0.0.1", "localhost"])
+    )
+    embedded = "S3_ENDPOINT" not in os.environ
+    if embedded:
+        for name in _FOREIGN_AWS_VARIABLES:
+            os.environ.pop(name, None)
     try:
         settings = Settings()
-        if "S3_ENDPOINT" not in os.environ and settings.credentials_path.exists():
+        if embedded and settings.credentials_path.exists():
             keys = dotenv_values(settings.credentials_path)
             settings = Settings(**{name.lower(): value for name, value in keys.items()})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -161,5 +172,4 @@ def load() -> Settings:
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment of a child process: the user's, and the settings over it."""
-    own = {k: v for k, v in os.environ.items() if k not in _FOREIGN_AWS_VARIABLES}
-    return own | settings.environment()
+    return os.environ | settings.environment()

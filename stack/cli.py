@@ -146,7 +146,7 @@ def land(
     """Copy a folder's files to the landing area, under the same paths."""
     settings = load()
     for key in tour.land(folder, settings):
-        console.print(f"landed {settings.landing_uri}/{key}")
+        console.print(f"landed {settings.landing_uri}/{key}", markup=False)
 
 
 @app.command()

@@ -25,10 +25,11 @@ def land(folder: Path, settings: Settings) -> list[str]:
     client = s3.client(settings)
     bucket, prefix = s3.split_uri(settings.landing_uri)
     keys = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        key = path.relative_to(folder).as_posix()
-        client.upload_file(str(path), bucket, f"{prefix}/{key}".lstrip("/"))
-        keys.append(key)
+    with s3.reporting(settings):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            key = path.relative_to(folder).as_posix()
+            client.upload_file(str(path), bucket, f"{prefix}/{key}".lstrip("/"))
+            keys.append(key)
     return keys
 
 
@@ -46,7 +47,7 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
 
     console.rule("landing")
     for key in land(folder, settings):
-        console.print(f"{settings.landing_uri}/{key}")
+        console.print(f"{settings.landing_uri}/{key}", markup=False)
     console.rule("bronze: malha-ingest")
     _run([sys.executable, "-m", "ingest"], settings)
     console.rule("prata and ouro: dbt build")
@@ -56,11 +57,17 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
     console.rule(f"REST: curl {url}")
-    answer = httpx.get(url, timeout=60).raise_for_status().text
-    console.print(answer.replace("},{", "},\n {"), markup=False, soft_wrap=True)
+    console.print(_rest(url).replace("},{", "},\n {"), markup=False, soft_wrap=True)
     console.rule(f"JDBC: {jdbc_url(settings)}")
     console.print(f"{_PRODUCT};")
     console.print(_beeline(_PRODUCT, settings), markup=False)
+
+
+def _rest(url: str) -> str:
+    try:
+        return httpx.get(url, timeout=60).raise_for_status().text
+    except httpx.HTTPError as error:
+        raise StackError(f"{url} does not answer ({error}): see `make logs SERVICE=api`") from error
 
 
 def _run(command: list[str], settings: Settings) -> None:

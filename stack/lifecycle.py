@@ -34,8 +34,10 @@ def up(settings: Settings, report: Report) -> None:
         PortInUseError: another process has a port of a service that would be started.
         ServiceError: a service stopped, or did not become healthy in time.
     """
+    settings.stack_dir.mkdir(parents=True, exist_ok=True)
+    settings.stack_dir.chmod(0o700)
     for folder in ("logs", "s3", "metastore"):
-        (settings.stack_dir / folder).mkdir(parents=True, exist_ok=True)
+        (settings.stack_dir / folder).mkdir(exist_ok=True)
     interrupt = Interrupt("stopping what was started")
     with _exclusive(settings):
         storage.ensure_credentials(settings)
@@ -62,7 +64,7 @@ def up(settings: Settings, report: Report) -> None:
                         service.before(settings)
                     started.append(service)
                     supervisor.start(service.name)
-                _wait_healthy(service, supervisor, settings, interrupt)
+                _wait_healthy(service, supervisor, settings, interrupt, fresh=service in started)
                 if service.after:
                     service.after(settings)
                 report(service.name, "ready")
@@ -108,11 +110,12 @@ def restart(settings: Settings, name: str, report: Report) -> None:
     if not supervisor.alive():
         raise StackError("the stack does not run: start it with `make up`")
     interrupt = Interrupt("stopping; the service goes on starting")
-    supervisor.stop(name)
-    report(name, "starting")
-    supervisor.start(name)
-    _wait_healthy(known[name], supervisor, settings, interrupt)
-    report(name, "ready")
+    with _exclusive(settings):
+        supervisor.stop(name)
+        report(name, "starting")
+        supervisor.start(name)
+        _wait_healthy(known[name], supervisor, settings, interrupt, fresh=True)
+        report(name, "ready")
 
 
 def clean(settings: Settings, report: Report) -> bool:
@@ -141,9 +144,11 @@ def ensure_manifest(settings: Settings) -> None:
     """
     if settings.manifest_path.exists():
         written = settings.manifest_path.stat().st_mtime
-        folders = ("models", "macros", "tests", "snapshots")
-        files = [path for name in folders for path in (ROOT / "dbt_project" / name).rglob("*")]
-        if all(path.stat().st_mtime <= written for path in files):
+        project = ROOT / "dbt_project"
+        inputs = [ROOT / "profiles.yml", project / "dbt_project.yml"]
+        for name in ("models", "macros", "tests"):
+            inputs += [project / name, *(project / name).rglob("*")]
+        if all(path.stat().st_mtime <= written for path in inputs):
             return
     result = subprocess.run(
         [f"{sys.prefix}/bin/dbt", "--quiet", "parse"],
@@ -162,15 +167,26 @@ def _running(supervisor: Supervisor) -> set[str]:
 
 
 def _wait_healthy(
-    service: Service, supervisor: Supervisor, settings: Settings, interrupt: Interrupt
+    service: Service,
+    supervisor: Supervisor,
+    settings: Settings,
+    interrupt: Interrupt,
+    *,
+    fresh: bool,
 ) -> None:
+    """Wait until a service does what it is for.
+
+    A `fresh` one, started just now after all that it depends on, has no reason to crash; any other
+    may be on its way back from a crash.
+    """
     deadline = time.monotonic() + _HEALTHY_WITHIN
     while True:
         interrupt.check()
         try:
             service.check(settings)
         except UnreachableError as error:
-            if supervisor.states()[service.name].failed:
+            process = supervisor.states()[service.name]
+            if process.failed or (fresh and process.state == "BACKOFF"):
                 raise ServiceError(_obituary(service, settings)) from error
             if time.monotonic() > deadline:
                 raise ServiceError(

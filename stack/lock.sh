@@ -9,7 +9,6 @@ lock() {
         --no-header --upgrade "$@"
 }
 lock requirements/dev.in --output-file requirements/dev.txt
-lock requirements/runtime.in --constraint requirements/dev.txt --output-file requirements/runtime.txt
 lock requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .venv/bin/python stack/bootstrap.py lock-jars

@@ -25,7 +25,10 @@ def check_free(port: Port) -> None:
     Raises:
         PortInUseError: somebody does; the message names them and the variable to change.
     """
-    family, _, _, _, address = socket.getaddrinfo(port.host, port.number)[0]
+    try:
+        family, _, _, _, address = socket.getaddrinfo(port.host, port.number)[0]
+    except OSError as error:
+        raise PortInUseError(f"there is no address {port.host!r} to listen on ({error})") from None
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,7 +46,8 @@ def _holder(number: int) -> str | None:
     """Who listens on a port, as far as this user may know."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (number,):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr[1:] == (number,) and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid}) has it"
     except (psutil.Error, OSError):
         return None

@@ -42,16 +42,19 @@ def write_identities(settings: Settings) -> None:
 
 def ensure_buckets(settings: Settings) -> None:
     """Create the buckets of the lake and of the landing area where they do not exist."""
-    client = s3.client(settings)
-    existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     wanted = {
         s3.split_uri(uri)[0]
         for uri in (settings.lake_uri, settings.landing_uri, settings.checkpoint_uri)
     }
-    for bucket in sorted(wanted - existing):
-        client.create_bucket(Bucket=bucket)
+    with s3.reporting(settings):
+        client = s3.client(settings)
+        existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        for bucket in sorted(wanted - existing):
+            client.create_bucket(Bucket=bucket)
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    whole = path.with_suffix(".partial")
+    with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+    whole.rename(path)

@@ -37,11 +37,13 @@ class ProcessState:
 
     @property
     def running(self) -> bool:
-        return self.state in ("STARTING", "RUNNING")
+        """Whether it runs, or is being started again after a crash."""
+        return self.state in ("STARTING", "RUNNING", "BACKOFF")
 
     @property
     def failed(self) -> bool:
-        return self.state in ("FATAL", "EXITED", "STOPPED", "UNKNOWN")
+        """Whether it will not be started again."""
+        return self.state in ("FATAL", "STOPPED", "UNKNOWN")
 
 
 class Supervisor:
@@ -99,8 +101,12 @@ class Supervisor:
         }
 
     def start(self, name: str) -> None:
-        """Start a service; return at once."""
-        self._rpc.startProcess(name, False)
+        """Start a service; return at once. Nothing happens where it is being started already."""
+        try:
+            self._rpc.startProcess(name, False)
+        except Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise StackError(f"supervisord cannot start {name}: {fault.faultString}") from None
 
     def stop(self, name: str) -> None:
         """Stop a service and wait until it has ended."""

@@ -1,5 +1,6 @@
 """Whether the API is alive, and whether it can answer queries."""
 
+import logging
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -8,6 +9,8 @@ from sqlglot import exp
 
 from api.deps import EngineDep
 from malha.errors import MalhaError
+
+log = logging.getLogger("malha.api")
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -28,11 +31,13 @@ def live() -> Health:
 @router.get("/ready", responses={503: {"model": Health, "description": "Not ready"}})
 def ready(request: Request, response: Response, engine: EngineDep) -> Health:
     """Whether the products are known and the Thrift Server answers `select 1`."""
-    checks = {"registry": request.app.state.registry_error or "ok", "thrift": "ok"}
+    checks = {"registry": "ok" if request.app.state.registry_read else "cannot be read"}
     try:
         engine.fetch(exp.select("1"))
+        checks["thrift"] = "ok"
     except MalhaError as error:
-        checks["thrift"] = str(error)
+        log.warning("%s", error)
+        checks["thrift"] = "does not answer"
     if all(check == "ok" for check in checks.values()):
         return Health(status="ok", checks=checks)
     response.status_code = HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,5 +1,7 @@
 """What the running API answers to requests that it cannot serve."""
 
+from urllib.parse import unquote
+
 import httpx
 import pytest
 
@@ -37,7 +39,8 @@ def test_bad_request_is_answered_with_problem_details(
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == status
-    assert problem["instance"] == path.split("?")[0].replace("%27", "'").replace("%20", " ")
+    assert unquote(problem["instance"]) == unquote(path.split("?")[0])
+    assert " " not in problem["instance"]
     assert detail in problem["detail"]
     assert {"type", "title"} <= problem.keys()
 

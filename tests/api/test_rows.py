@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from api.engine import Rows
-from api.rows import as_json, bounds, python_type
+from api.rows import as_json, bounds, python_type, row_model
 from malha.errors import ManifestError
-from malha.manifest import Column
+from malha.manifest import Column, Product
 
 
 def column(kind: str) -> Column:
@@ -47,6 +47,28 @@ def test_types_of_a_contract_are_known(kind: str, python: type) -> None:
 def test_unknown_type_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ManifestError, match=r"column x has the type map<.*bigint"):
         python_type(column("map<string,string>"))
+
+
+def test_column_may_have_any_name() -> None:
+    columns = tuple(
+        Column(name=name, data_type="string", description="")
+        for name in ("_ingested_at", "model_config", "schema")
+    )
+    product = Product(
+        name="x",
+        schema_name="ouro",
+        table="x",
+        description="",
+        owner="",
+        columns=columns,
+        primary_key=(),
+        lookup=None,
+    )
+    assert list(row_model(product).model_json_schema()["properties"]) == [
+        "_ingested_at",
+        "model_config",
+        "schema",
+    ]
 
 
 def test_integers_have_the_bounds_of_their_type() -> None:

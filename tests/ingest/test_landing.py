@@ -35,7 +35,8 @@ def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
         (b"\n1,Alice\n", "it has no header line"),
         (b" , \n", "it has no header line"),
         (b"nome,nome\n", "names nome more than once"),
-        ("código\n".encode("latin-1"), "is not UTF-8"),
+        ("código\n".encode("latin-1"), "is not CSV in UTF-8"),
+        (b"cliente_id,nome\r1,Alice\r2,Bob", "is not CSV in UTF-8"),
     ],
 )
 def test_bad_header_is_refused_with_the_file_named(start: bytes, message: str) -> None:

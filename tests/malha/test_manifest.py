@@ -80,6 +80,14 @@ def _landing(**landing: Any) -> Change:
         (_landing(path="x", format="csv", typo=1), r"landing\.typo: Extra inputs"),
         (lambda m: m["sources"][CLIENTE].update(columns={}), r"columns: Tuple should have"),
         (
+            lambda m: m["nodes"][PRODUCT]["columns"]["nome"].update(data_type=None),
+            r"cliente_pedido: data_type: Input should be a valid string",
+        ),
+        (
+            lambda m: m["sources"]["source.malha.bronze.pedido"].update(name="cliente"),
+            r"cliente is declared for bronze\.cliente and for bronze\.pedido",
+        ),
+        (
             lambda m: m["nodes"][PRODUCT]["config"]["meta"].update(api={"lookup": "idade"}),
             r"cliente_pedido\.sql: config\.meta\.api\.lookup .* 'idade', .*\(pedido_id, ",
         ),

@@ -53,6 +53,10 @@ def test_keys_of_the_user_go_with_a_store_of_the_user(
         ("THRIFT_PORT", "65536"),
         ("S3_MASTER_PORT", "60000"),  # its gRPC port would be 70000
         ("API_QUERY_TIMEOUT", "-1"),
+        ("METASTORE_URI", "127.0.0.1:9083"),
+        ("METASTORE_URI", "thrift://a:9083,thrift://b:9083"),
+        ("LANDING_URI", "landing"),
+        ("INGEST_MEMORY", "much"),
     ],
 )
 def test_bad_value_is_named_with_its_variable(

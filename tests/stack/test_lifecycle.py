@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,9 +161,18 @@ def test_port_in_use_is_named_and_nothing_is_left_running(
     assert processes_of(other["STACK_DIR"]) == []
 
 
-@pytest.mark.parametrize("seconds", [3, 8, 14])
+def test_service_that_does_not_start_is_named_and_the_others_are_stopped(
+    mesh: Mesh, other: dict[str, str]
+) -> None:
+    message = refused(mesh.stack("up", **other, METASTORE_MEMORY="1k"))
+    assert "metastore does not stay up. The end of " in message
+    assert "Too small" in message
+    assert processes_of(other["STACK_DIR"]) == []
+
+
+@pytest.mark.parametrize("service", ["s3", "metastore", "thrift"])
 def test_interrupted_start_leaves_nothing_running(
-    mesh: Mesh, other: dict[str, str], seconds: int
+    mesh: Mesh, other: dict[str, str], service: str
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "stack", "up"],
@@ -174,7 +182,10 @@ def test_interrupted_start_leaves_nothing_running(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    time.sleep(seconds)
+    supervisor = Supervisor(
+        mesh.settings.model_copy(update={"stack_dir": Path(other["STACK_DIR"])})
+    )
+    eventually(lambda: supervisor.alive() and supervisor.states()[service].running, seconds=60)
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130, shown
@@ -193,6 +204,7 @@ def test_commands_on_a_stack_that_does_not_run_say_so(mesh: Mesh, other: dict[st
     assert "make up" in refused(mesh.stack("logs", **other))
     assert "make up" in refused(mesh.stack("restart", "api", **other))
     assert "make up" in refused(mesh.stack("demo", **other))
+    assert "make up" in refused(mesh.stack("land", "data/samples/minimo", **other))
     assert "choose one of minimo, varejo" in refused(mesh.stack("demo", "--samples", "atacado"))
 
 

@@ -76,5 +76,6 @@ def test_missing_or_old_java_is_said_with_what_installs_it(
 
 
 def test_second_setup_has_nothing_to_do() -> None:
-    result = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "setup"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
