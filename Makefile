@@ -55,7 +55,7 @@ lint: setup ## Check Python, SQL, shell, types and import borders
 test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest -m "not integration" $(ARGS)
 test: setup ## Run all tests, on a stack of their own: ARGS="-k ingest" for some
-	@.venv/bin/pytest --cov $(ARGS)
+	@.venv/bin/pytest --cov --cov-report=term $(ARGS)
 
 ##@ Upkeep
 .PHONY: format lock docs

@@ -117,9 +117,19 @@ class Mesh:
         bucket, key = s3.split_uri(uri)
         return s3.client(self.settings).get_object(Bucket=bucket, Key=key)["Body"].read()
 
-    def remove(self, key: str) -> None:
-        """Take a landed file away."""
-        bucket, _ = s3.split_uri(self.settings.landing_uri)
+    def files(self, uri: str) -> list[str]:
+        """The URIs of what is below a URI on S3, in the order of their names."""
+        bucket, prefix = s3.split_uri(uri)
+        pages = s3.client(self.settings).get_paginator("list_objects_v2")
+        return [
+            f"s3a://{bucket}/{found['Key']}"
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for found in page.get("Contents", [])
+        ]
+
+    def remove(self, uri: str) -> None:
+        """Take a file on S3 away."""
+        bucket, key = s3.split_uri(uri)
         s3.client(self.settings).delete_object(Bucket=bucket, Key=key)
 
     def forget_everything(self) -> None:
@@ -128,14 +138,9 @@ class Mesh:
             self.query(f"create schema if not exists {schema}")
             for row in self.query(f"show tables in {schema}"):
                 self.query(f"drop table {schema}.`{row[1]}` purge")
-        client = s3.client(self.settings)
         for uri in (self.settings.landing_uri, self.settings.checkpoint_uri):
-            bucket, prefix = s3.split_uri(uri)
-            for page in client.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=prefix
-            ):
-                for found in page.get("Contents", []):
-                    client.delete_object(Bucket=bucket, Key=found["Key"])
+            for found in self.files(uri):
+                self.remove(found)
 
     def count(self, table: str) -> int:
         return int(self.query(f"select count(*) from {table}")[0][0])
@@ -147,6 +152,14 @@ def eventually(condition: Callable[[], bool], *, seconds: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"it did not come about within {seconds} s"
         time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there with 200."""
+    try:
+        return httpx.get(url).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def ok(result: Completed) -> str:

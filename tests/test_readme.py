@@ -1,15 +1,16 @@
 """What the README shows is so."""
 
+import os
 import re
 import shutil
-from pathlib import Path
+import subprocess
+import sys
 
+import httpx
 import pytest
-from fastapi.testclient import TestClient
 
-from api.app import create_app
 from malha.settings import ROOT
-from tests.mesh import Mesh, ok
+from tests.mesh import Mesh, answers, eventually, free_ports, ok
 
 READMES = ("README.md", "README.pt-BR.md")
 
@@ -69,7 +70,14 @@ def test_source_and_product_of_the_readme_are_served(fresh: Mesh, extended: dict
     ok(fresh.dbt("build", "--select", "+preco_produto", **extended))
     shown = re.search(r"^\$ curl \S+(/api/preco-produto)\n(.*)$", text(), re.M)
     assert shown is not None
-    target = Path(extended["DBT_TARGET_PATH"])
-    settings = fresh.settings.model_copy(update={"dbt_target_path": target})
-    with TestClient(create_app(settings)) as client:
-        assert client.get(shown[1]).text == shown[2]
+    port = str(free_ports(1)[0])
+    api = subprocess.Popen(
+        [sys.executable, "-m", "api"], cwd=ROOT, env=os.environ | extended | {"API_PORT": port}
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(f"{url}/health/live"), seconds=30)
+        assert httpx.get(url + shown[1], timeout=60).text == shown[2]
+    finally:
+        api.terminate()
+        api.wait(timeout=30)

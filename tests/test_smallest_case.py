@@ -128,7 +128,7 @@ def test_readme_shows_what_the_demo_prints(demo: str) -> None:
     printed = demo.splitlines()
     for line in shown[1].splitlines():
         # Rules are as wide as the terminal; set-up and start are not the demo's own.
-        if not line.startswith(("$", "──", "setup:", "✓")):
+        if line and not line.startswith(("$", "──", "setup:", "✓")):
             assert any(_without_seconds(line) == _without_seconds(p) for p in printed), line
 
 

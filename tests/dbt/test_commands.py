@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from malha.settings import ROOT
-from tests.mesh import Mesh, eventually, free_ports, ok
+from tests.mesh import Mesh, answers, eventually, free_ports, ok
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +57,9 @@ def test_docs_are_served(landed: Mesh) -> None:
     command = [dbt, "docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-
-        def answers() -> bool:
-            try:
-                return "dbt Docs" in httpx.get(f"http://127.0.0.1:{port}/").text
-            except httpx.TransportError:
-                return False
-
-        eventually(answers, seconds=30)
-        assert httpx.get(f"http://127.0.0.1:{port}/catalog.json").status_code == 200
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(f"{url}/catalog.json"), seconds=30)
+        assert "dbt Docs" in httpx.get(url).text
     finally:
         server.terminate()
         server.wait(timeout=10)

@@ -79,6 +79,15 @@ def test_only_new_files_are_read(fresh: Mesh) -> None:
     assert fresh.count("bronze.cliente where _corrupt = '4,Dora,?'") == 1
 
 
+def test_batch_that_was_appended_before_a_crash_is_not_appended_again(fresh: Mesh) -> None:
+    before = fresh.count("bronze.cliente")
+    last = fresh.files(f"{fresh.settings.checkpoint_uri}/cliente/commits/")[-1]
+    fresh.remove(last)  # as if the run had been killed before it noted the batch as done
+    assert counts(ok(fresh.ingest("cliente")), "cliente") == (0, 0, 0)
+    assert fresh.count("bronze.cliente") == before
+    assert last in fresh.files(f"{fresh.settings.checkpoint_uri}/cliente/commits/")
+
+
 def test_file_without_a_declared_column_writes_nothing(fresh: Mesh) -> None:
     fresh.put("pedidos/pedido/a.csv", "pedido_id,cliente_id,valor\n1,1,200\n")
     fresh.put("pedidos/pedido/b.csv", "pedido_id,valor\n2,150\n")
@@ -104,7 +113,7 @@ def test_file_delivered_again_is_accepted(fresh: Mesh) -> None:
 def test_file_that_was_refused_can_be_taken_away(fresh: Mesh) -> None:
     fresh.put("pedidos/pedido/blank.csv", "\n")
     assert "blank.csv: it has no header line" in refused(fresh.ingest("pedido"))
-    fresh.remove("pedidos/pedido/blank.csv")
+    fresh.remove("s3a://landing/pedidos/pedido/blank.csv")
     fresh.put("pedidos/pedido/c.csv", "pedido_id,cliente_id,valor\n3,1,350\n")
     assert counts(ok(fresh.ingest("pedido")), "pedido") == (1, 1, 0)
     assert fresh.count("bronze.pedido") == 3
