@@ -59,6 +59,8 @@ def _s3(settings: Settings) -> Service:
             "-ip.bind=127.0.0.1",
             f"-dir={settings.stack_dir}/s3",
             "-master.telemetry=false",
+            # Its one master elects itself; the default lets a restart wait for twice 10 s.
+            "-master.electionTimeout=1s",
             "-master.volumeSizeLimitMB=1024",
             "-volume.max=0",
             "-volume.preStopSeconds=0",
