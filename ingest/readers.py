@@ -47,11 +47,15 @@ def _text_schema(columns: Sequence[str]) -> StructType:
     return StructType([StructField(name, StringType()) for name in (*columns, CORRUPT)])
 
 
+def _source_file() -> Column:
+    return F.col("_metadata.file_path").alias("_source_file")
+
+
 def _select(frame: DataFrame, source: Source) -> DataFrame:
     return frame.select(
         *(F.col(f"`{name}`") for name in source.columns),
         F.col(CORRUPT),
-        F.col("_metadata.file_path").alias("_source_file"),
+        _source_file(),
     )
 
 
@@ -108,9 +112,7 @@ def _read_parquet(
         typed = {field.name: field.dataType for field in frame.schema}
         text = [_as_text(name, typed[name]) for name in source.columns]
         corrupt = F.lit(None).cast("string").alias(CORRUPT)
-        frames.append(
-            frame.select(*text, corrupt, F.col("_metadata.file_path").alias("_source_file"))
-        )
+        frames.append(frame.select(*text, corrupt, _source_file()))
     return reduce(DataFrame.unionByName, frames), undeclared
 
 

@@ -149,9 +149,8 @@ def load() -> Settings:
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
-    os.environ["NO_PROXY"] = ",".join(
-        dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY")]), "127.0.0.1", "localhost"])
-    )
+    unproxied = [*os.environ.get("NO_PROXY", "").split(","), "127.0.0.1", "localhost"]
+    os.environ["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, unproxied)))
     embedded = "S3_ENDPOINT" not in os.environ
     if embedded:
         for name in _FOREIGN_AWS_VARIABLES:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from stack.errors import PortInUseError
+from stack.errors import PortInUseError, StackError
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,12 @@ def check_free(port: Port) -> None:
 
     Raises:
         PortInUseError: somebody does; the message names them and the variable to change.
+        StackError: the port's host is no address of this machine.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(port.host, port.number)[0]
     except OSError as error:
-        raise PortInUseError(f"there is no address {port.host!r} to listen on ({error})") from None
+        raise StackError(f"there is no address {port.host!r} to listen on ({error})") from None
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
