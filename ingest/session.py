@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from malha.settings import Settings, child_environment
-from malha.spark import spark_environment
+from malha.spark import driver_options, spark_environment, spark_master
 
 
 def log_path(settings: Settings) -> Path:
@@ -25,13 +25,15 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     Spark's log goes to a file, so that the terminal is left to progress and results.
     """
     os.environ.update(child_environment(settings) | spark_environment(settings))
+    master = spark_master(settings)
     with _stderr_to(log_path(settings)), _reporting(settings):
         spark = (
-            SparkSession.builder.master(settings.spark_master)
+            SparkSession.builder.master(master)
             .appName("malha-ingest")
             .config("spark.driver.memory", settings.ingest_memory)
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
+            .config(map=driver_options(settings, master))
             .getOrCreate()
         )
     try:

@@ -6,10 +6,8 @@ header first. A batch that a crash left undone runs again with the same files, a
 its commit carries tells whether its rows are already there.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -19,7 +17,7 @@ from pyspark.sql.types import BinaryType, LongType, StringType, StructType, Time
 from ingest import bronze, readers
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from ingest.session import log_path
-from ingest.sources import landing_uri
+from ingest.sources import exclusive, landing_uri
 from malha.errors import MalhaError
 from malha.manifest import Source
 from malha.settings import Settings
@@ -65,7 +63,7 @@ class SourceRun:
             IngestError: Spark failed; the next run does what this one did not.
         """
         try:
-            with self._exclusive():
+            with exclusive(self._source, self._settings):
                 self._run(tick)
         except SPARK_ERRORS as error:
             cause = self._error or error
@@ -100,24 +98,6 @@ class SourceRun:
         finally:
             with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
                 query.stop()
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Keep a second run of the source on this machine from reading the same files."""
-        path = self._settings.stack_dir / f"ingest-{self._source.name}.lock"
-        with path.open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise IngestError(
-                    f"source {self._source.name} is being ingested by process {lock.read()}: "
-                    "wait until it has ended, then run this again if need be"
-                ) from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
 
     def _rows_being_read(self) -> int:
         stages = self._spark.sparkContext._jsc.sc().statusStore().activeStages()

@@ -5,6 +5,7 @@ docs/settings.md from this table.
 """
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,8 +90,25 @@ class Settings(BaseSettings):
     thrift_host: str = Field("127.0.0.1", description="Host of the Spark Thrift Server")
     thrift_port: int = Field(10000, gt=0, lt=65536, description="Port of the Spark Thrift Server")
     thrift_memory: JavaSize = Field("1g", description="Java heap of the Spark Thrift Server")
-    spark_master: str = Field("local[*]", description="Spark master of Thrift Server and ingest")
+    spark_master: str = Field(
+        "local[*]",
+        description="Spark master of Thrift Server and ingest: `local[*]`, `spark://host:7077`, "
+        "`k8s://…`, or `auto` for the cluster at `spark-master:7077` where that name is known and "
+        "`local[*]` elsewhere",
+    )
     spark_local_ip: str = Field("127.0.0.1", description="Address that Spark's own ports bind to")
+    spark_driver_host: str = Field(
+        "",
+        description="Name by which a cluster's executors reach the driver. Default: "
+        "SPARK_LOCAL_IP, or this machine's name where that is 0.0.0.0",
+    )
+    spark_executor_memory: JavaSize = Field("512m", description="Java heap of an executor")
+    spark_event_log_uri: str = Field(
+        "",
+        pattern=r"^(s3a://[^/]+(/.*)?)?$",
+        description="Where applications on a cluster log what the history server shows; nowhere "
+        "by default",
+    )
     spark_ui_port: int = Field(
         4040, gt=0, lt=65536, description="Port of the Thrift Server's Spark UI"
     )
@@ -116,6 +134,10 @@ class Settings(BaseSettings):
         values.setdefault("s3_endpoint", f"http://127.0.0.1:{values.get('s3_port', 8333)}")
         values.setdefault("metastore_uri", f"thrift://{host}:{values.get('metastore_port', 9083)}")
         derby = Path(values.get("stack_dir", ROOT / ".stack")).absolute() / "metastore/derby"
+        if values.get("spark_local_ip") == "0.0.0.0":  # noqa: S104
+            values.setdefault("spark_driver_host", socket.gethostname())
+        else:
+            values.setdefault("spark_driver_host", values.get("spark_local_ip", "127.0.0.1"))
         values.setdefault("metastore_jdbc_url", f"jdbc:derby:;databaseName={derby};create=true")
         return values
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 from pathlib import Path
 
 from malha.settings import ROOT, Settings
@@ -33,3 +34,33 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "SPARK_DIST_CLASSPATH": str(settings.deps_dir / "jars/*"),
         "SPARK_LOCAL_IP": settings.spark_local_ip,
     }
+
+
+_CLUSTER = ("spark-master", 7077)
+"""Where `SPARK_MASTER=auto` looks for a cluster."""
+
+
+def spark_master(settings: Settings) -> str:
+    """The Spark master that SPARK_MASTER means at this moment."""
+    if settings.spark_master != "auto":
+        return settings.spark_master
+    host, port = _CLUSTER
+    try:
+        socket.getaddrinfo(host, port)
+    except socket.gaierror:
+        return "local[*]"
+    return f"spark://{host}:{port}"
+
+
+def driver_options(settings: Settings, master: str) -> dict[str, str]:
+    """What a driver has to be told on its command line, since it follows from settings."""
+    options = {
+        "spark.driver.bindAddress": settings.spark_local_ip,
+        "spark.driver.host": settings.spark_driver_host,
+    }
+    if not master.startswith("local"):
+        options["spark.executor.memory"] = settings.spark_executor_memory
+        if settings.spark_event_log_uri:
+            options["spark.eventLog.enabled"] = "true"
+            options["spark.eventLog.dir"] = settings.spark_event_log_uri
+    return options

@@ -1,7 +1,7 @@
 """Install what the project needs into .venv and .deps; the standard library is all it has.
 
 Each step is skipped while nothing that it depends on has changed. `stack/setup.sh` calls it with
-a Python and a Java that will do.
+a Python and a Java that will do; the Dockerfile wants the jars alone.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
         if arguments == ["lock-jars"]:
             lock_jars()
             return 0
-        step("Python packages", VENV, venv_inputs(), install_packages)
+        if arguments != ["jars"]:
+            step("Python packages", VENV, venv_inputs(), install_packages)
         step("jars", DEPS, [POM, SUMS], install_jars)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

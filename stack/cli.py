@@ -144,9 +144,7 @@ def land(
     ],
 ) -> None:
     """Copy a folder's files to the landing area, under the same paths."""
-    settings = load()
-    for key in tour.land(folder, settings):
-        console.print(f"landed {settings.landing_uri}/{key}", markup=False)
+    tour.show_landing(folder, load(), console)
 
 
 @app.command()

@@ -46,13 +46,27 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
     s3.check(settings)
 
     console.rule("landing")
-    for key in land(folder, settings):
-        console.print(f"{settings.landing_uri}/{key}", markup=False)
+    show_landing(folder, settings, console)
     console.rule("bronze: malha-ingest")
     _run([sys.executable, "-m", "ingest"], settings)
     console.rule("prata and ouro: dbt build")
     _run([f"{sys.prefix}/bin/dbt", "--quiet", "build"], settings)
-    console.print(_build_summary(settings))
+    console.print(build_summary(settings.dbt_target_path / "run_results.json"))
+    show(settings, console)
+
+
+def show_landing(folder: Path, settings: Settings, console: Console) -> None:
+    """Land a folder's files, and print where each is now."""
+    for key in land(folder, settings):
+        console.print(f"{settings.landing_uri}/{key}", markup=False, soft_wrap=True)
+
+
+def show(settings: Settings, console: Console) -> None:
+    """Print the tables' sizes, and a product over REST and JDBC.
+
+    Raises:
+        StackError: a part does not answer.
+    """
     console.rule("tables")
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
@@ -95,10 +109,10 @@ def _beeline(statement: str, settings: Settings) -> str:
     return result.stdout[result.stdout.find("+-") :].rstrip()
 
 
-def _build_summary(settings: Settings) -> str:
-    path = settings.dbt_target_path / "run_results.json"
+def build_summary(run_results: Path) -> str:
+    """What dbt's last run built and which tests passed, by its run_results.json."""
     counts: dict[str, int] = {}
-    for result in json.loads(path.read_text())["results"]:
+    for result in json.loads(run_results.read_text())["results"]:
         kind = result["unique_id"].split(".")[0].replace("_", " ")
         counts[kind] = counts.get(kind, 0) + (result["status"] in ("success", "pass"))
     parts = (f"{counts.get(kind, 0)} {kind}s" for kind in ("model", "test", "unit test"))

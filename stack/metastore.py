@@ -1,9 +1,16 @@
 """The Hive metastore: its class path, its command, and the schema of its database."""
 
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+import psycopg.sql
+
+from malha.errors import UnreachableError
 from malha.settings import ROOT, Settings, child_environment
 from malha.spark import java, spark_home
 from stack.errors import StackError
@@ -56,36 +63,147 @@ def command(settings: Settings) -> list[str]:
 
 
 def ensure_schema(settings: Settings) -> None:
-    """Make the schema of the metastore's database where there is none.
-
-    The Derby database of the embedded stack is made beside its place and moved there when whole,
-    so that an interrupted start leaves nothing half-made.
+    """Make the schema of the metastore's database where there is none, or bring it up to date.
 
     Raises:
         StackError: schematool failed.
+        UnreachableError: the database does not answer.
+    """
+    if _on_postgres(settings):
+        _ensure_postgres_schema(settings)
+    else:
+        _ensure_derby_schema(settings)
+
+
+def _ensure_derby_schema(settings: Settings) -> None:
+    """Make the database beside its place and move it there when whole.
+
+    An interrupted start so leaves nothing half-made.
     """
     derby = settings.stack_dir / "metastore/derby"
-    embedded = str(derby) in settings.metastore_jdbc_url
-    if embedded and derby.exists():
-        return
-    if not embedded:
-        if not _has_schema(settings, settings.metastore_jdbc_url):
-            _schematool(settings, settings.metastore_jdbc_url, "-initSchema")
+    if derby.exists():
         return
     partial = derby.with_name("derby.partial")
     shutil.rmtree(partial, ignore_errors=True)
     url = settings.metastore_jdbc_url.replace(str(derby), str(partial))
-    _schematool(settings, url, "-initSchema")
-    if not _has_schema(settings, url):
-        raise StackError(f"schematool made no schema; see {_log(settings)}")
+    _init_schema(settings, url)
     partial.rename(derby)
 
 
-def _has_schema(settings: Settings, url: str) -> bool:
+def _ensure_postgres_schema(settings: Settings) -> None:
+    """One at a time where several metastores start; what an interrupted start left goes away."""
+    url = settings.metastore_jdbc_url
+    with _postgres(settings) as database:
+        database.execute("select pg_advisory_lock(%s)", [_SCHEMA_LOCK])
+        versions = _schema_versions(settings, url)
+        if not versions:
+            _remove_half_made_schema(settings, database)
+            _init_schema(settings, url)
+        elif versions["Metastore schema"] != versions["Hive distribution"]:
+            _schematool(settings, url, "-upgradeSchema")
+
+
+_SCHEMA_LOCK = 0x6D616C6861
+"""The key of the advisory lock: "malha" in ASCII."""
+
+
+@contextmanager
+def _postgres(settings: Settings) -> Iterator[psycopg.Connection]:
     try:
-        return "Metastore schema version" in _schematool(settings, url, "-info")
+        with psycopg.connect(
+            dsn(settings),
+            user=settings.metastore_jdbc_user,
+            password=settings.metastore_jdbc_password,
+            connect_timeout=10,
+            autocommit=True,
+        ) as database:
+            yield database
+    except psycopg.OperationalError as error:
+        raise UnreachableError(
+            f"the metastore's database at {settings.metastore_jdbc_url} does not answer ({error}): "
+            "check METASTORE_JDBC_URL, _USER and _PASSWORD"
+        ) from error
+
+
+def _on_postgres(settings: Settings) -> bool:
+    return settings.metastore_jdbc_url.startswith("jdbc:postgresql:")
+
+
+def dsn(settings: Settings) -> str:
+    """The address of the metastore's PostgreSQL, as its own clients write it.
+
+    Raises:
+        StackError: the metastore has another database.
+    """
+    if not _on_postgres(settings):
+        raise StackError(f"METASTORE_JDBC_URL is no PostgreSQL: {settings.metastore_jdbc_url}")
+    return settings.metastore_jdbc_url.removeprefix("jdbc:")
+
+
+def count_tables(settings: Settings) -> int:
+    """How many tables and views a metastore on PostgreSQL has; none where it has no schema.
+
+    Raises:
+        UnreachableError: the database does not answer.
+    """
+    with _postgres(settings) as database:
+        try:
+            row = database.execute('select count(*) from "TBLS"').fetchone()
+        except psycopg.errors.UndefinedTable:
+            return 0
+    return row[0] if row else 0
+
+
+def _remove_half_made_schema(settings: Settings, database: psycopg.Connection) -> None:
+    """Drop what a schematool that was killed left: tables of its own, and no version in them.
+
+    Raises:
+        StackError: the database has something else in it.
+    """
+    found = {
+        row[0]
+        for row in database.execute(
+            "select table_name from information_schema.tables"
+            " where table_schema = current_schema() and table_type = 'BASE TABLE'"
+        )
+    }
+    scripts = settings.deps_dir / "metastore/scripts/metastore/upgrade/postgres"
+    made = {
+        name.lower()
+        for script in scripts.glob("hive-schema-*.sql")
+        for name in re.findall(r'create table "?(\w+)', script.read_text(), re.IGNORECASE)
+    }
+    foreign = sorted(name for name in found if name.lower() not in made)
+    if foreign or (
+        "VERSION" in found and database.execute('select 1 from "VERSION"').fetchone() is not None
+    ):
+        raise StackError(
+            f"schematool finds no schema at {settings.metastore_jdbc_url}, but the database is not "
+            f"empty ({', '.join(foreign) or 'it has a version'}): give the metastore a database "
+            f"of its own; {_log(settings)} has more"
+        )
+    for name in found:
+        table = psycopg.sql.Identifier(name)
+        database.execute(psycopg.sql.SQL("drop table {} cascade").format(table))
+
+
+def _init_schema(settings: Settings, url: str) -> None:
+    _schematool(settings, url, "-initSchema")
+    if not _schema_versions(settings, url):
+        raise StackError(f"schematool made no schema; see {_log(settings)}")
+
+
+def _schema_versions(settings: Settings, url: str) -> dict[str, str]:
+    """What schematool says of the versions: `Hive distribution`, `Metastore schema`.
+
+    Empty where the database has no schema.
+    """
+    try:
+        said = _schematool(settings, url, "-info")
     except StackError:
-        return False
+        return {}
+    versions = dict(re.findall(r"^(.+) version:\s*(\S+)$", said, re.MULTILINE))
+    return versions if "Metastore schema" in versions else {}
 
 
 def _schematool(settings: Settings, url: str, action: str) -> str:
@@ -106,10 +224,8 @@ def _schematool(settings: Settings, url: str, action: str) -> str:
     with _log(settings).open("a") as log:
         log.write(result.stdout)
     if result.returncode:
-        raise StackError(
-            f"schematool {action} failed ({result.stdout.strip().splitlines()[-1:]}); "
-            f"see {_log(settings)}"
-        )
+        last = "\n".join(result.stdout.strip().splitlines()[-5:])
+        raise StackError(f"schematool {action} failed. The end of {_log(settings)}:\n{last}")
     return result.stdout
 
 

@@ -1,22 +1,11 @@
 """Whether a port is free, and who has it where it is not."""
 
 import socket
-from dataclasses import dataclass
 
 import psutil
 
 from stack.errors import PortInUseError, StackError
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port that a service listens on, and the variable that moves it."""
-
-    number: int
-    variable: str
-    host: str = "127.0.0.1"
-    offset: int = 0
-    """How far above the variable's own value the port is."""
+from stack.services import Port
 
 
 def check_free(port: Port) -> None:

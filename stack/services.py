@@ -10,9 +10,19 @@ from malha import hive, s3
 from malha import metastore as metastore_client
 from malha.errors import UnreachableError
 from malha.settings import Settings
-from malha.spark import spark_environment, spark_home
+from malha.spark import driver_options, spark_environment, spark_home, spark_master
 from stack import metastore, storage
-from stack.ports import Port
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that a service listens on, and the variable that moves it."""
+
+    number: int
+    variable: str
+    host: str = "127.0.0.1"
+    offset: int = 0
+    """How far above the variable's own value the port is."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,8 @@ def _metastore(settings: Settings) -> Service:
 
 
 def _thrift(settings: Settings) -> Service:
+    master = spark_master(settings)
+    options = driver_options(settings, master) | {"spark.ui.port": str(settings.spark_ui_port)}
     return Service(
         name="thrift",
         title="Spark Thrift Server",
@@ -111,13 +123,12 @@ def _thrift(settings: Settings) -> Service:
         command=[
             str(spark_home() / "bin/spark-submit"),
             "--master",
-            settings.spark_master,
+            master,
             "--name",
             "malha-thrift",
             "--driver-memory",
             settings.thrift_memory,
-            "--conf",
-            f"spark.ui.port={settings.spark_ui_port}",
+            *(word for key, value in options.items() for word in ("--conf", f"{key}={value}")),
             "--class",
             "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2",
             "spark-internal",

@@ -40,17 +40,31 @@ def write_identities(settings: Settings) -> None:
     _write_private(identities_path(settings), json.dumps({"identities": [identity]}))
 
 
+def buckets(settings: Settings) -> list[str]:
+    """The buckets of the lake, of the landing area, and of what the ingest and Spark note."""
+    uris = (
+        settings.lake_uri,
+        settings.landing_uri,
+        settings.checkpoint_uri,
+        settings.spark_event_log_uri,
+    )
+    return sorted({s3.split_uri(uri)[0] for uri in uris if uri})
+
+
 def ensure_buckets(settings: Settings) -> None:
-    """Create the buckets of the lake and of the landing area where they do not exist."""
-    wanted = {
-        s3.split_uri(uri)[0]
-        for uri in (settings.lake_uri, settings.landing_uri, settings.checkpoint_uri)
-    }
+    """Create the buckets that do not exist, and the folder of Spark's event logs.
+
+    Spark logs no event unless the folder exists; on S3 it is an object of no bytes.
+    """
     with s3.reporting(settings):
         client = s3.client(settings)
         existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-        for bucket in sorted(wanted - existing):
-            client.create_bucket(Bucket=bucket)
+        for bucket in buckets(settings):
+            if bucket not in existing:
+                client.create_bucket(Bucket=bucket)
+        if settings.spark_event_log_uri:
+            bucket, prefix = s3.split_uri(settings.spark_event_log_uri)
+            client.put_object(Bucket=bucket, Key=f"{prefix}/")
 
 
 def _write_private(path: Path, text: str) -> None:

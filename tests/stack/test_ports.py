@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from stack.errors import PortInUseError
-from stack.ports import Port, check_free
+from stack.ports import check_free
+from stack.services import Port
 
 
 @pytest.fixture

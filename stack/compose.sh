@@ -1,0 +1,92 @@
+#!/bin/sh
+# The tasks of the mesh in containers that take several commands; make calls them.
+# Needs docker compose, and nothing else on this machine.
+set -eu
+cd "$(dirname "$0")/.."
+
+usage() {
+    cat <<'USAGE'
+usage: stack/compose.sh TASK
+
+  up [WORKERS]        build, start and wait until all is healthy; WORKERS > 0: on a Spark cluster
+  land FOLDER         copy a folder's files to the landing area, under the same paths
+  demo [SAMPLES]      land samples (minimo), ingest, build, and show tables, REST and JDBC
+  backup FILE         save lake, landing area and metastore to a tar file
+  restore FILE        read such a file into a mesh without tables
+
+examples:
+  stack/compose.sh up 2
+  stack/compose.sh backup backups/monday.tar
+USAGE
+}
+
+fail() {
+    echo "error: $1" >&2
+    exit "${2:-1}"
+}
+
+job() {
+    docker compose --progress quiet run --rm --no-TTY "$@"
+}
+
+rule() {
+    echo "── $1"
+}
+
+up() {
+    workers=${1:-0}
+    sh stack/compose-env.sh
+    if [ "$workers" -gt 0 ]; then
+        set -- --profile cluster up --scale "spark-worker=$workers"
+    else
+        set -- up
+    fi
+    docker compose --profile jobs build
+    docker compose "$@" --detach --wait
+}
+
+land() {
+    [ -d "$1" ] || fail "there is no folder $1"
+    job --volume "$(cd "$1" && pwd):/landing:ro" tools land /landing
+}
+
+demo() {
+    samples=${1:-minimo}
+    [ -d "data/samples/$samples" ] || fail "there are no samples $samples: see data/samples"
+    rule landing
+    job tools land "data/samples/$samples"
+    rule 'bronze: malha-ingest'
+    job ingest
+    rule 'prata and ouro: dbt build'
+    job dbt --quiet build
+    job tools show /dbt-target/run_results.json
+    job dbt --quiet docs generate
+}
+
+backup() {
+    [ ! -e "$1" ] || fail "$1 exists: name another file"
+    mkdir -p "$(dirname "$1")"
+    umask 077
+    if job tools backup >"$1.partial"; then
+        mv "$1.partial" "$1"
+    else
+        rm -f "$1.partial"
+        fail 'nothing was saved'
+    fi
+}
+
+restore() {
+    [ -f "$1" ] || fail "there is no file $1"
+    job --interactive tools restore <"$1"
+}
+
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+task=$1
+shift
+case $task in
+    land | backup | restore) [ $# -eq 1 ] || { usage >&2; exit 2; } ;;
+    up | demo) [ $# -le 1 ] || { usage >&2; exit 2; } ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+esac
+"$task" "$@"
