@@ -7,7 +7,7 @@ ARGS ?=
 .PHONY: help
 help: ## List the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Start
 .PHONY: setup demo
@@ -44,6 +44,32 @@ beeline: setup ## Open the JDBC shell on the Thrift Server
 samples: setup ## Make data/samples/varejo again
 	@$(PY) data/samples/make_varejo.py
 
+##@ The mesh in containers: needs Docker with Compose, and nothing that `make setup` installs
+.PHONY: compose-env compose-up compose-down compose-status compose-logs compose-demo
+.PHONY: compose-land compose-backup compose-restore compose-clean compose-test
+compose-env: ## Write .env with random secrets; what it has already stays
+	@sh stack/compose-env.sh
+compose-up: ## Build, start and wait until all is healthy: WORKERS=2 for a Spark cluster
+	@sh stack/compose.sh up $(WORKERS)
+compose-down: ## Stop and remove the containers; the data stays
+	@docker compose --profile '*' down
+compose-status: ## Show state, health and ports of each container
+	@docker compose --profile '*' ps --all
+compose-logs: ## Show what they wrote last: SERVICE=… for one, ARGS=--follow to go on
+	@docker compose --profile '*' logs --tail 50 $(ARGS) $(SERVICE)
+compose-demo: compose-up ## The tour of `make demo`, in containers: SAMPLES=minimo or varejo
+	@sh stack/compose.sh demo $(SAMPLES)
+compose-land: ## Copy a folder's files to the landing area: FOLDER=data/samples/varejo
+	@sh stack/compose.sh land $(FOLDER)
+compose-backup: ## Save lake, landing area and metastore: TO=backups/monday.tar
+	@sh stack/compose.sh backup $(or $(TO),backups/malha-$$(date +%Y%m%dT%H%M%S).tar)
+compose-restore: ## Read a backup into a mesh without tables: FROM=backups/monday.tar
+	@sh stack/compose.sh restore $(FROM)
+compose-clean: ## Stop the containers and remove all their data
+	@docker compose --profile '*' down --volumes
+compose-test: setup ## Run the tests of the images on containers of their own: ARGS="-k backup" for some
+	@.venv/bin/pytest tests/compose $(ARGS)
+
 ##@ Checks
 .PHONY: lint test-unit test
 lint: setup ## Check Python, SQL, shell, types and import borders
@@ -53,9 +79,9 @@ lint: setup ## Check Python, SQL, shell, types and import borders
 	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
 	@.venv/bin/shellcheck stack/*.sh .ci/run
 test-unit: setup ## Run the tests that need no service
-	@.venv/bin/pytest -m "not integration" $(ARGS)
-test: setup ## Run all tests, on a stack of their own: ARGS="-k ingest" for some
-	@.venv/bin/pytest --cov --cov-report=term $(ARGS)
+	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
+test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
+	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 
 ##@ Upkeep
 .PHONY: format lock docs

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from prometheus_fastapi_instrumentator import Instrumentator
 
 from api import problems
 from api.engine import ThriftEngine
@@ -56,6 +57,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             # One product that cannot be served does not take the others with it.
             log.error("%s is not served: %s", product.name, error)
     app.include_router(products.catalogue(served))
+    Instrumentator(excluded_handlers=["/metrics", "/health"]).instrument(app).expose(
+        app, include_in_schema=False
+    )
 
     @app.get("/", include_in_schema=False)
     def index() -> RedirectResponse:

@@ -33,7 +33,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
             .config("spark.driver.memory", settings.ingest_memory)
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
-            .config(map=driver_options(settings, master))
+            .config(map={**driver_options(settings, master)})
             .getOrCreate()
         )
     try:

@@ -38,7 +38,7 @@ def serve(name: Annotated[str, typer.Argument(help="metastore or thrift")]) -> N
     (settings.stack_dir / "logs").mkdir(parents=True, exist_ok=True)
     if service.before:
         service.before(settings)
-    environment = child_environment(settings) | service.environment
+    environment = {**child_environment(settings), **service.environment}
     if name == "thrift" and settings.spark_master == "auto":
         raise typer.Exit(_serve_until_cluster_appears(service, environment, settings))
     os.execvpe(service.command[0], service.command, environment)  # noqa: S606
@@ -82,6 +82,8 @@ def spark(
     settings = load()
     command = [str(spark_home() / "bin/spark-class"), classes[role], *(arguments or [])]
     environment = child_environment(settings) | spark_environment(settings)
+    # A daemon, and the executors that it starts, tell each other the address that they bind to.
+    del environment["SPARK_LOCAL_IP"]
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 

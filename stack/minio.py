@@ -1,9 +1,9 @@
-"""What a MinIO server needs before the mesh can use it: buckets, and users limited to their task."""
+"""What MinIO needs before the mesh can use it: buckets, and users limited to their task."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from minio.credentials import StaticProvider
+from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
 from minio.minioadmin import MinioAdmin
 from pydantic import Field, ValidationError

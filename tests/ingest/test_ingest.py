@@ -239,10 +239,10 @@ def test_interrupted_run_says_so_and_the_next_one_goes_on(fresh: Mesh) -> None:
 def test_second_run_of_a_source_is_told_who_has_it(fresh: Mesh) -> None:
     with (fresh.folder / "ingest-cliente.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write("4711")
+        lock.write("process 4711 on a.example")
         lock.flush()
         message = refused(fresh.ingest("cliente"))
-    assert "source cliente is being ingested by process 4711" in message
+    assert "source cliente is being ingested by process 4711 on a.example" in message
 
 
 def test_bad_usage_exits_with_2(fresh: Mesh) -> None:
