@@ -5,6 +5,7 @@ docs/settings.md from this table.
 """
 
 import os
+import shlex
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,29 @@ AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 S3Uri = Annotated[str, Field(pattern=r"^s3a://[^/]+(/.*)?$")]
 ThriftUri = Annotated[str, Field(pattern=r"^thrift://[^/:,]+:\d+$")]
 JavaSize = Annotated[str, Field(pattern=r"^\d+[kmg]$")]
+
+
+def parse_spark_conf(text: str) -> dict[str, str]:
+    """Read SPARK_EXTRA_CONF.
+
+    Raises:
+        ValueError: a quote is not closed, or a part is no option of Spark's.
+    """
+    options = {}
+    for word in shlex.split(text):
+        key, equals, value = word.partition("=")
+        if not equals or not key.startswith("spark."):
+            raise ValueError(f"{word!r} is not spark.<key>=<value>")
+        options[key] = value
+    return options
+
+
+def _spark_conf(text: str) -> str:
+    parse_spark_conf(text)
+    return text
+
+
+SparkConf = Annotated[str, AfterValidator(_spark_conf)]
 
 # An AWS profile or session of the user's own must not mix with the stack's credentials.
 _FOREIGN_AWS_VARIABLES = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION")
@@ -103,6 +127,11 @@ class Settings(BaseSettings):
         "SPARK_LOCAL_IP, or this machine's name where that is 0.0.0.0",
     )
     spark_executor_memory: JavaSize = Field("512m", description="Java heap of an executor")
+    spark_extra_conf: SparkConf = Field(
+        "",
+        description="More options for the driver: `key=value`, separated by blanks or line ends, "
+        "quoted as in a shell where a value has blanks",
+    )
     spark_event_log_uri: str = Field(
         "",
         pattern=r"^(s3a://[^/]+(/.*)?)?$",

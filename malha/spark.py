@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-from malha.settings import ROOT, Settings
+from malha.settings import ROOT, Settings, parse_spark_conf
 
 
 def spark_home() -> Path:
@@ -63,4 +63,4 @@ def driver_options(settings: Settings, master: str) -> dict[str, str]:
         if settings.spark_event_log_uri:
             options["spark.eventLog.enabled"] = "true"
             options["spark.eventLog.dir"] = settings.spark_event_log_uri
-    return options
+    return options | parse_spark_conf(settings.spark_extra_conf)

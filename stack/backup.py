@@ -10,11 +10,12 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -103,7 +104,8 @@ def restore(settings: Settings, backup: IO[bytes]) -> None:
                     end = json.load(content)
                 else:
                     _, bucket, key = member.name.split("/", 2)
-                    client.upload_fileobj(content, bucket, key)
+                    # A member of a stream can be read, though it also offers to seek.
+                    client.upload_fileobj(cast(IO[bytes], _Readable(content.read)), bucket, key)
                     count.add(member.size)
     except tarfile.TarError as error:
         raise StackError(f"this cannot be read as a backup: {error}") from None
@@ -144,6 +146,13 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, BytesIO(content))
+
+
+@dataclass
+class _Readable:
+    """A file that can be read from front to end, and nothing else."""
+
+    read: Callable[[int], bytes]
 
 
 class _Count:

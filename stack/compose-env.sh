@@ -5,13 +5,14 @@ set -eu
 cd "$(dirname "$0")/.."
 
 umask 077
-touch .env
-chmod 600 .env
+file=${COMPOSE_ENV_FILES:-.env}
+touch "$file"
+chmod 600 "$file"
 for name in MINIO_ROOT_PASSWORD WRITER_SECRET_KEY READER_SECRET_KEY POSTGRES_PASSWORD; do
-    if ! grep -q "^$name=." .env; then
-        sed -i.old "/^$name=/d" .env && rm -f .env.old
+    if ! grep -q "^$name=." "$file"; then
+        sed -i.old "/^$name=/d" "$file" && rm -f "$file.old"
         secret=$(head -c 512 /dev/urandom | LC_ALL=C tr -dc 'A-Za-z0-9' | cut -c 1-40)
-        echo "$name=$secret" >>.env
-        echo ".env: made $name"
+        echo "$name=$secret" >>"$file"
+        echo "$file: made $name"
     fi
 done

@@ -16,6 +16,7 @@ from malha.spark import spark_environment, spark_home, spark_master
 from stack import backup, minio
 from stack import demo as tour
 from stack.errors import StackError
+from stack.kubernetes import executor_command
 from stack.services import Service, services
 
 app = typer.Typer(
@@ -85,6 +86,13 @@ def spark(
     # A daemon, and the executors that it starts, tell each other the address that they bind to.
     del environment["SPARK_LOCAL_IP"]
     os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+@app.command()
+def executor() -> None:
+    """Run an executor in a pod that Spark has made on Kubernetes."""
+    command = executor_command(os.environ)
+    os.execvp(command[0], command)  # noqa: S606
 
 
 @app.command("prepare-store")

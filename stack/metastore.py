@@ -206,7 +206,7 @@ def _schema_versions(settings: Settings, url: str) -> dict[str, str]:
     return versions if "Metastore schema" in versions else {}
 
 
-def _schematool(settings: Settings, url: str, action: str) -> str:
+def _schematool(settings: Settings, url: str, *action: str) -> str:
     database = "postgres" if url.startswith("jdbc:postgresql:") else "derby"
     environment = child_environment(settings) | {
         "METASTORE_HOME": str(settings.deps_dir / "metastore"),
@@ -214,7 +214,7 @@ def _schematool(settings: Settings, url: str, action: str) -> str:
     }
     tool = "org.apache.hadoop.hive.metastore.tools.MetastoreSchemaTool"
     result = subprocess.run(
-        [java(), "-cp", class_path(settings), tool, "-dbType", database, action],
+        [java(), "-cp", class_path(settings), tool, "-dbType", database, *action],
         cwd=_log(settings).parent,
         env=environment,
         stdout=subprocess.PIPE,
@@ -225,7 +225,7 @@ def _schematool(settings: Settings, url: str, action: str) -> str:
         log.write(result.stdout)
     if result.returncode:
         last = "\n".join(result.stdout.strip().splitlines()[-5:])
-        raise StackError(f"schematool {action} failed. The end of {_log(settings)}:\n{last}")
+        raise StackError(f"schematool {action[0]} failed. The end of {_log(settings)}:\n{last}")
     return result.stdout
 
 

@@ -1,0 +1,181 @@
+"""The mesh in containers that the tests run on, and what they do to it."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from malha import hive
+from malha.settings import ROOT, Settings
+from tests.mesh import Completed, eventually, free_ports, ok
+
+PUBLISHED = {
+    "API_PORT": ("api", 8000),
+    "THRIFT_PORT": ("thrift", 10000),
+    "SPARK_UI_PORT": ("thrift", 4040),
+    "DOCS_PORT": ("docs", 8081),
+    "MINIO_CONSOLE_PORT": ("minio", 9001),
+    "SPARK_MASTER_UI_PORT": ("spark-master", 8080),
+    "SPARK_HISTORY_PORT": ("spark-history", 18080),
+    "PROMETHEUS_PORT": ("prometheus", 9090),
+}
+"""All that is published: the variable that moves it, the service, and its port in there."""
+
+SERVICES = ("minio", "postgres", "metastore", "thrift", "api", "docs")
+"""What runs by default."""
+
+
+def missing_engine() -> str | None:
+    """Why there can be no containers, if so."""
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        except FileNotFoundError:
+            return "docker is not installed"
+        if result.returncode:
+            return f"`{' '.join(command)}` fails: {result.stderr.strip().splitlines()[-1:]}"
+    return None
+
+
+@dataclass
+class Containers:
+    """A project of Compose's of the tests' own. Commands run as a user would run them."""
+
+    folder: Path
+    ports: dict[str, int]
+    project: str = "malha-test"
+
+    @classmethod
+    def make(cls, folder: Path) -> "Containers":
+        ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True))
+        return cls(folder, ports)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")},
+            "COMPOSE_PROJECT_NAME": self.project,
+            "COMPOSE_ENV_FILES": str(self.folder / ".env"),
+            "COMPOSE_PROGRESS": "quiet",
+            "MALHA_VERSION": "test",
+            "COLUMNS": "200",
+            **{name: str(port) for name, port in self.ports.items()},
+        }
+
+    def run(self, *command: str, timeout: float = 300, **variables: str) -> Completed:
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+        )
+
+    def compose(self, *arguments: str, timeout: float = 300, **variables: str) -> Completed:
+        return self.run("docker", "compose", *arguments, timeout=timeout, **variables)
+
+    def task(self, *arguments: str, timeout: float = 300, **variables: str) -> Completed:
+        return self.run("sh", "stack/compose.sh", *arguments, timeout=timeout, **variables)
+
+    def job(self, *arguments: str, timeout: float = 300) -> Completed:
+        return self.compose("run", "--rm", "--no-TTY", *arguments, timeout=timeout)
+
+    @contextmanager
+    def job_in_background(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        process = subprocess.Popen(
+            ["docker", "compose", "run", "--rm", "--no-TTY", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def up(self, *services: str) -> None:
+        ok(self.compose("up", "--detach", "--wait", *services))
+
+    def remove(self) -> None:
+        ok(self.compose("--profile", "*", "down", "--volumes", "--remove-orphans"))
+
+    def states(self) -> dict[str, list[dict[str, Any]]]:
+        """What `docker compose ps` says, by service."""
+        lines = ok(self.compose("--profile", "*", "ps", "--all", "--format", "json")).splitlines()
+        found: dict[str, list[dict[str, Any]]] = {}
+        for line in lines:
+            state = json.loads(line)
+            found.setdefault(state["Service"], []).append(state)
+        return found
+
+    def healthy(self, *services: str) -> bool:
+        states = self.states()
+        return all(
+            state["Health"] == "healthy"
+            for name in services or SERVICES
+            for state in states.get(name) or [{"Health": "absent"}]
+        )
+
+    def wait_healthy(self, *services: str) -> None:
+        eventually(lambda: self.healthy(*services), seconds=180)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(thrift_port=self.ports["THRIFT_PORT"], api_port=self.ports["API_PORT"])
+
+    def url(self, variable: str, path: str) -> str:
+        return f"http://127.0.0.1:{self.ports[variable]}{path}"
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.url("API_PORT", path), timeout=60)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows over JDBC's protocol, through the published port."""
+        connection = hive.connect(self.settings, user="tests")
+        with closing(connection), closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    @contextmanager
+    def load(self, path: str) -> Iterator[Counter[str]]:
+        """Ask the API for a path, again and again, and count its answers by status and text.
+
+        A request that finds no server counts as `refused`.
+        """
+        seen: Counter[str] = Counter()
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                try:
+                    answer = httpx.get(self.url("API_PORT", path), timeout=60)
+                    rows = answer.text if answer.is_success else ""
+                    seen[f"{answer.status_code} {rows}".strip()] += 1
+                except httpx.TransportError:
+                    seen["refused"] += 1
+                time.sleep(0.05)
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield seen
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()

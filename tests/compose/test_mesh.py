@@ -1,0 +1,186 @@
+"""The mesh in containers gives what the embedded stack gives."""
+
+import json
+import re
+import subprocess
+
+import httpx
+import pytest
+
+from malha.settings import ROOT
+from tests.compose.containers import SERVICES, Containers
+from tests.mesh import Mesh, eventually, ok
+from tests.test_smallest_case import CLIENTE_PEDIDO
+
+TABLES = (
+    "bronze.cliente",
+    "bronze.pedido",
+    "prata.cliente",
+    "prata.cliente_rejeitados",
+    "prata.pedido",
+    "prata.pedido_rejeitados",
+    "ouro.cliente_pedido",
+    "ouro.resumo_cliente",
+)
+
+
+def rows(stack: Containers | Mesh, table: str) -> list[tuple[object, ...]]:
+    """A table's rows in an order of their own, without what tells one run from another."""
+    columns = [row[0] for row in stack.query(f"describe {table}")]
+    kept = ", ".join(name for name in columns if name not in ("_ingested_at", "_batch_id"))
+    return sorted(stack.query(f"select {kept} from {table}"), key=repr)
+
+
+def test_demo_prints_the_counts_and_answers_of_the_embedded_one(demo: str) -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"<!-- demo -->\n```console\n(.*?)```", readme, re.S)
+    assert shown is not None
+    built = re.search(r"^built and passed: .*$", shown[1], re.M)
+    assert built is not None
+    assert built[0] in demo
+    table = r"^│ (\w+) +│ (\w+) +│ +(\d+) │$"
+    assert re.findall(table, demo, re.M) == re.findall(table, shown[1], re.M)
+    answers = shown[1][shown[1].index('[{"pedido_id"') :]
+    for line in answers.splitlines():
+        if not line.startswith("──"):
+            assert line in demo
+
+
+def test_all_is_healthy_and_nothing_runs_as_root(loaded: Containers) -> None:
+    assert loaded.healthy(*SERVICES)
+    names = [state["Name"] for states in loaded.states().values() for state in states]
+    for name in names:
+        if name.endswith("minio-init-1"):
+            continue
+        top = ok(loaded.run("docker", "top", name, "-eo", "uid,comm")).splitlines()[1:]
+        assert top, name
+        assert not [line for line in top if line.split()[0] == "0"], name
+
+
+def test_rest_answers_on_the_published_port(loaded: Containers) -> None:
+    assert loaded.get("/api/cliente-pedido?limit=3").json() == CLIENTE_PEDIDO
+    assert loaded.get("/api/cliente-pedido/1").json() == [CLIENTE_PEDIDO[0], CLIENTE_PEDIDO[2]]
+    assert len(loaded.get("/api/cliente-pedido").json()) == 10
+    assert loaded.get("/api/cliente-pedido/99").json() == []
+    assert loaded.get("/api/cliente-pedido/x").status_code == 422
+
+
+@pytest.fixture(scope="module")
+def embedded(mesh: Mesh) -> Mesh:
+    """The embedded stack with the same data."""
+    mesh.forget_everything()
+    for samples in ("minimo", "varejo"):
+        ok(mesh.stack("land", f"data/samples/{samples}"))
+        ok(mesh.ingest())
+    ok(mesh.dbt("--quiet", "build"))
+    return mesh
+
+
+def test_rows_and_answers_equal_the_embedded_stacks(loaded: Containers, embedded: Mesh) -> None:
+    for table in TABLES:
+        expected = rows(embedded, table)
+        assert rows(loaded, table) == expected, table
+        assert expected or table == "prata.none"
+    for path in ("/api", "/api/cliente-pedido?limit=10000", "/api/resumo-cliente/1"):
+        theirs = httpx.get(f"{embedded.settings.api_url}{path}", timeout=60)
+        assert loaded.get(path).text == theirs.text
+
+
+def test_docs_are_served_and_nothing_else_of_dbt(loaded: Containers) -> None:
+    def get(path: str) -> httpx.Response:
+        return httpx.get(loaded.url("DOCS_PORT", path))
+
+    assert "<title>dbt Docs</title>" in get("/").text
+    catalog = json.loads(get("/catalog.json").text)
+    assert "model.malha.cliente_pedido" in catalog["nodes"]
+    assert get("/run_results.json").status_code == 404
+    assert get("/compiled/").status_code == 404
+
+
+_S3_AS_READER = """
+import sys, boto3, botocore.exceptions as e
+from malha.settings import load
+settings = load()
+s3 = boto3.client("s3", endpoint_url=settings.s3_endpoint, region_name=settings.aws_region)
+def attempt(call, **arguments):
+    try:
+        return len(getattr(s3, call)(Bucket="lake", **arguments).get("Contents", [0]))
+    except e.ClientError as error:
+        return error.response["Error"]["Code"]
+ouro = "warehouse/ouro.db/"
+key = s3.list_objects_v2(Bucket="lake", Prefix=ouro)["Contents"][0]["Key"]
+print(attempt("get_object", Key=key))
+print(attempt("put_object", Key=ouro + "mine", Body=b"x"))
+print(attempt("delete_object", Key=key))
+print(attempt("list_objects_v2", Prefix="warehouse/prata.db/"))
+print(attempt("list_objects_v2"))
+print(attempt("get_object", Key=sys.argv[1]))
+try:
+    s3.list_objects_v2(Bucket="landing")
+except e.ClientError as error:
+    print(error.response["Error"]["Code"])
+"""
+
+
+def test_reader_reads_ouro_and_nothing_else(loaded: Containers) -> None:
+    of_prata = loaded.query("select file_path from prata.cliente.files")[0][0]
+    env = (loaded.folder / ".env").read_text()
+    secret = re.search(r"^READER_SECRET_KEY=(\w+)$", env, re.M)
+    assert secret is not None
+    said = ok(
+        loaded.job(
+            *("-e", "AWS_ACCESS_KEY_ID=malha-reader", "-e", f"AWS_SECRET_ACCESS_KEY={secret[1]}"),
+            *("--entrypoint", "python", "tools", "-c", _S3_AS_READER),
+            of_prata.removeprefix("s3a://lake/"),
+        )
+    )
+    assert said.split() == ["1", *["AccessDenied"] * 6]
+
+
+def test_wrong_secret_of_the_store_is_a_message(loaded: Containers) -> None:
+    result = loaded.job("-e", "AWS_SECRET_ACCESS_KEY=wrong-secret", "ingest")
+    assert result.returncode == 1
+    assert "does not answer a signed request" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+
+
+def test_second_ingest_of_a_source_is_told_who_has_it(loaded: Containers) -> None:
+    hold = (
+        "from ingest.sources import exclusive; from malha.manifest import Manifest;"
+        "from malha.settings import load; import time\n"
+        "settings = load()\n"
+        "with exclusive(Manifest(settings.manifest_path).sources['pedido'], settings):\n"
+        "    print('held', flush=True); time.sleep(120)"
+    )
+    command = ["--no-deps", "--entrypoint", "python", "ingest", "-c", hold]
+    with loaded.job_in_background(*command) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        result = loaded.job("ingest", "pedido")
+        holder.send_signal(subprocess.signal.SIGINT)  # type: ignore[attr-defined]
+        holder.wait(timeout=60)
+    assert result.returncode == 1
+    assert "source pedido is being ingested by process" in result.stderr
+
+
+def test_metrics_of_every_part_are_scraped(loaded: Containers) -> None:
+    loaded.up("prometheus", "postgres-exporter")
+
+    def value(expression: str) -> list[dict[str, object]]:
+        answer = httpx.get(
+            loaded.url("PROMETHEUS_PORT", "/api/v1/query"), params={"query": expression}
+        ).json()
+        assert answer["status"] == "success", answer
+        result: list[dict[str, object]] = answer["data"]["result"]
+        return result
+
+    dashboard = json.loads((ROOT / "deploy/grafana/malha.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(expressions) == 13
+    with loaded.load("/api/cliente-pedido/1"):
+        eventually(lambda: len(value("up == 1")) == 4, seconds=90)
+        # Two scrapes make a rate. Errors and failed tasks have no series until there is one.
+        for expression in expressions:
+            if "errors" not in expression:
+                eventually(lambda expr=expression: bool(value(expr)), seconds=90)  # type: ignore[misc]
+    ok(loaded.compose("rm", "--stop", "--force", "prometheus", "postgres-exporter"))
