@@ -1,6 +1,7 @@
 """Queries to rows, through the Spark Thrift Server."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,14 @@ from sqlglot import exp
 from TCLIService.ttypes import TOperationState
 from thrift.Thrift import TException
 
-from api.errors import BusyError, NotBuiltError, QueryError, QueryTimeoutError
+from api.errors import (
+    ApiError,
+    BusyError,
+    NotBuiltError,
+    OutageError,
+    QueryError,
+    QueryTimeoutError,
+)
 from api.queries import render
 from malha.errors import UnreachableError
 from malha.hive import connect
@@ -31,6 +39,11 @@ _RUNNING = (
 
 # What a connection raises once the server behind it is gone.
 _BROKEN = (TException, OSError, EOFError)
+
+
+# What Spark's message has where the metastore or the store is away: Java's network errors, the
+# metastore's client, and the store's answers of 5xx.
+_OUTAGE = re.compile(r"java\.net\.\w+Exception|TTransportException|S3Exception.*Status Code: 5\d\d")
 
 
 @dataclass(frozen=True)
@@ -113,13 +126,17 @@ class ThriftEngine:
                         f"The query was cancelled after {self._settings.api_query_timeout:g} s"
                     )
             if status.operationState != TOperationState.FINISHED_STATE:
-                raise _query_error(status.errorMessage)
+                raise query_error(status.errorMessage)
             columns = tuple(column[0] for column in cursor.description)
             return Rows(columns, cursor.fetchall())
 
 
-def _query_error(message: str | None) -> QueryError | NotBuiltError:
-    if "TABLE_OR_VIEW_NOT_FOUND" in (message or ""):
+def query_error(message: str | None) -> ApiError:
+    """What a caller is told where Spark ended a query with this message."""
+    message = message or ""
+    if "TABLE_OR_VIEW_NOT_FOUND" in message:
         return NotBuiltError("The product has not been built yet: run `dbt build`")
     log.error("query failed: %s", message)
+    if _OUTAGE.search(message):
+        return OutageError("The query engine cannot reach its data at the moment")
     return QueryError("The query failed; the server's log says why")

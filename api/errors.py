@@ -5,6 +5,7 @@ MalhaError
     ├── BusyError             no connection became free in time
     ├── QueryTimeoutError     a query was cancelled
     ├── NotBuiltError         a product has no table yet
+    ├── OutageError           Spark cannot reach the store or the metastore
     └── QueryError            Spark refused a query
 """
 
@@ -39,6 +40,13 @@ class NotBuiltError(ApiError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = 30
+
+
+class OutageError(ApiError):
+    """Spark answers, and what it reads from does not."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
 
 
 class QueryError(ApiError):

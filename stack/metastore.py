@@ -116,6 +116,8 @@ def _postgres(settings: Settings) -> Iterator[psycopg.Connection]:
             password=settings.metastore_jdbc_password,
             connect_timeout=10,
             autocommit=True,
+            # A database in SQL_ASCII would give bytes for text.
+            client_encoding="utf8",
         ) as database:
             yield database
     except psycopg.OperationalError as error:
@@ -196,17 +198,22 @@ def _init_schema(settings: Settings, url: str) -> None:
 def _schema_versions(settings: Settings, url: str) -> dict[str, str]:
     """What schematool says of the versions: `Hive distribution`, `Metastore schema`.
 
-    Empty where the database has no schema.
+    Empty where the database has no schema. An older schema is an error to schematool, so what it
+    prints counts, not how it ends.
     """
-    try:
-        said = _schematool(settings, url, "-info")
-    except StackError:
-        return {}
+    said = _run_schematool(settings, url, "-info").stdout
     versions = dict(re.findall(r"^(.+) version:\s*(\S+)$", said, re.MULTILINE))
     return versions if "Metastore schema" in versions else {}
 
 
-def _schematool(settings: Settings, url: str, *action: str) -> str:
+def _schematool(settings: Settings, url: str, *action: str) -> None:
+    result = _run_schematool(settings, url, *action)
+    if result.returncode:
+        last = "\n".join(result.stdout.strip().splitlines()[-5:])
+        raise StackError(f"schematool {action[0]} failed. The end of {_log(settings)}:\n{last}")
+
+
+def _run_schematool(settings: Settings, url: str, *action: str) -> subprocess.CompletedProcess[str]:
     database = "postgres" if url.startswith("jdbc:postgresql:") else "derby"
     environment = child_environment(settings) | {
         "METASTORE_HOME": str(settings.deps_dir / "metastore"),
@@ -223,10 +230,7 @@ def _schematool(settings: Settings, url: str, *action: str) -> str:
     )
     with _log(settings).open("a") as log:
         log.write(result.stdout)
-    if result.returncode:
-        last = "\n".join(result.stdout.strip().splitlines()[-5:])
-        raise StackError(f"schematool {action[0]} failed. The end of {_log(settings)}:\n{last}")
-    return result.stdout
+    return result
 
 
 def _log(settings: Settings) -> Path:

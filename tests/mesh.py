@@ -31,11 +31,11 @@ _PORT_VARIABLES = (
 )
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, first: int = 20000) -> list[int]:
     """Ports that nobody listens on, whose companions 10000 above are free too."""
     found: list[int] = []
     with ExitStack() as held:
-        for port in range(20000, 50000):
+        for port in range(first, 50000):
             try:
                 for number in (port, port + 10000):
                     probe = held.enter_context(socket.socket())

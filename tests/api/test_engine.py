@@ -8,8 +8,15 @@ import httpx
 import pytest
 from sqlglot import exp, parse_one
 
-from api.engine import ThriftEngine
-from api.errors import BusyError, QueryError, QueryTimeoutError
+from api.engine import ThriftEngine, query_error
+from api.errors import (
+    ApiError,
+    BusyError,
+    NotBuiltError,
+    OutageError,
+    QueryError,
+    QueryTimeoutError,
+)
 from malha.errors import UnreachableError
 from tests.mesh import Mesh, eventually, free_ports
 
@@ -72,3 +79,19 @@ def test_missing_server_is_reported_at_once(mesh: Mesh) -> None:
     settings = mesh.settings.model_copy(update={"thrift_port": free_ports(1)[0]})
     with pytest.raises(UnreachableError, match="start the stack with `make up`"):
         ThriftEngine(settings).fetch(query("select 1"))
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table `ouro`.`x` cannot be found", NotBuiltError),
+        ("Caused by: java.net.UnknownHostException: metastore", OutageError),
+        ("MetaException(message:org.apache.thrift.transport.TTransportException)", OutageError),
+        ("S3Exception: Please reduce your request rate. (Status Code: 503)", OutageError),
+        ("S3Exception: Access Denied. (Service: S3, Status Code: 403)", QueryError),
+        ("[DIVIDE_BY_ZERO] Division by zero", QueryError),
+        (None, QueryError),
+    ],
+)
+def test_failure_is_told_by_its_cause(message: str | None, kind: type[ApiError]) -> None:
+    assert type(query_error(message)) is kind

@@ -57,6 +57,10 @@ def test_keys_of_the_user_go_with_a_store_of_the_user(
         ("METASTORE_URI", "thrift://a:9083,thrift://b:9083"),
         ("LANDING_URI", "landing"),
         ("INGEST_MEMORY", "much"),
+        ("SPARK_EVENT_LOG_URI", "events"),
+        ("SPARK_EXTRA_CONF", "spark.ui.enabled"),
+        ("SPARK_EXTRA_CONF", "hive.x=1"),
+        ("SPARK_EXTRA_CONF", 'spark.x="1'),
     ],
 )
 def test_bad_value_is_named_with_its_variable(
