@@ -82,6 +82,9 @@ class SourceRun:
             self._spark.readStream.format("binaryFile")
             .schema(_FILE_SCHEMA)
             .option("recursiveFileLookup", "true")
+            # By default Spark forgets a file a week after it was written and then may read it anew,
+            # when it was copied back from a backup for instance.
+            .option("maxFileAge", "36500d")
             .load(landing_uri(self._source, self._settings))
             .select("path")
         )

@@ -1,6 +1,7 @@
 """Connections to the Spark Thrift Server."""
 
 import logging
+from contextlib import suppress
 
 from pyhive import hive
 from pyhive.exc import Error as HiveError
@@ -70,7 +71,8 @@ def check(settings: Settings) -> None:
             f"does not answer `select 1` ({_reason(error)})"
         ) from error
     finally:
-        connection.close()
+        with suppress(TException, HiveError, OSError, EOFError):  # it may be gone by now
+            connection.close()
 
 
 def _reason(error: BaseException) -> str:

@@ -30,6 +30,7 @@ from stack.errors import StackError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_OBJECTS = "objects"
 _DUMP = "metastore.dump"
 _END = "backup.json"
 
@@ -46,17 +47,19 @@ def save(settings: Settings, out: IO[bytes]) -> None:
     """
     if out.isatty():
         raise StackError("a backup is a tar file: send it to a file, with > backup.tar")
-    with ExitStack() as stack:
-        for source in Manifest(settings.manifest_path).sources.values():
-            stack.enter_context(exclusive(source, settings))
-        stack.enter_context(s3.reporting(settings))
-        tar = stack.enter_context(tarfile.open(fileobj=out, mode="w|"))
-        count = stack.enter_context(_progress("objects saved"))
+    client = s3.client(settings)
+    with (
+        _no_ingest(settings),
+        s3.reporting(settings),
+        tarfile.open(fileobj=out, mode="w|") as tar,
+        _progress("objects saved") as count,
+    ):
         _add(tar, _DUMP, _postgres("pg_dump", "--format=custom", settings=settings))
-        client = s3.client(settings)
         for bucket in storage.buckets(settings):
             for key in _keys(client, bucket):
-                if f"s3a://{bucket}/{key}".startswith(f"{settings.spark_event_log_uri}/"):
+                events = f"{settings.spark_event_log_uri}/"
+                # A key that ends in / is a folder of those who need one, and holds nothing.
+                if key.endswith("/") or f"s3a://{bucket}/{key}".startswith(events):
                     continue
                 try:
                     found = client.get_object(Bucket=bucket, Key=key)
@@ -65,7 +68,7 @@ def save(settings: Settings, out: IO[bytes]) -> None:
                         f"s3a://{bucket}/{key} was removed while it was to be saved: "
                         "run the backup again"
                     ) from None
-                member = tarfile.TarInfo(f"objects/{bucket}/{key}")
+                member = tarfile.TarInfo(f"{_OBJECTS}/{bucket}/{key}")
                 member.size = found["ContentLength"]
                 tar.addfile(member, found["Body"])
                 count.add(member.size)
@@ -75,48 +78,85 @@ def save(settings: Settings, out: IO[bytes]) -> None:
 def restore(settings: Settings, backup: IO[bytes]) -> None:
     """Read a backup into a mesh without tables.
 
-    The database comes last and in one transaction: after a restore that was cut there are no
-    tables, and it can be run again.
+    The database comes last and in one transaction: after a restore that failed there are no tables
+    and no checkpoints, so it can be run again, or the landed files be ingested afresh.
 
     Raises:
+        IngestError: a source is being ingested.
         StackError: there are tables already, or this is no whole backup.
         UnreachableError: the store or the database does not answer.
     """
+    _check_empty(settings)
+    client = s3.client(settings)
+    with _no_ingest(settings), tempfile.TemporaryDirectory() as folder:
+        # Those of tables that are gone would keep the ingest from reading landed files.
+        _remove(client, settings.checkpoint_uri, settings)
+        dump = Path(folder) / _DUMP
+        try:
+            _restore_objects(client, backup, dump, settings)
+            _check_empty(settings)
+            _postgres(
+                "pg_restore",
+                *("--clean", "--if-exists", "--no-owner", "--single-transaction"),
+                f"--dbname={metastore.dsn(settings)}",
+                str(dump),
+                settings=settings,
+            )
+        except BaseException:
+            _remove(client, settings.checkpoint_uri, settings)
+            raise
+
+
+def _restore_objects(client: "S3Client", backup: IO[bytes], dump: Path, settings: Settings) -> None:
+    """Put the objects of a backup in their places, and its dump into a file."""
+    buckets = storage.buckets(settings)
+    end = None
+    try:
+        with _progress("objects restored") as count, tarfile.open(fileobj=backup, mode="r|") as tar:
+            for member in tar:
+                content = tar.extractfile(member)
+                kind, _, place = member.name.partition("/")
+                bucket, _, key = place.partition("/")
+                if content and member.name == _DUMP:
+                    dump.write_bytes(content.read())
+                elif content and member.name == _END:
+                    end = json.load(content)
+                elif content and kind == _OBJECTS and bucket in buckets:
+                    with s3.reporting(settings):
+                        # A member of a stream can be read, though it also offers to seek.
+                        readable = cast(IO[bytes], _Readable(content.read))
+                        client.upload_fileobj(readable, bucket, key)
+                    count.add(member.size)
+                else:
+                    raise StackError(f"this is no backup of this mesh: it has {member.name}")
+    except (tarfile.TarError, ValueError) as error:
+        raise StackError(f"this cannot be read as a backup: {error}") from None
+    if not dump.exists() or end != {"objects": count.objects, "bytes": count.size}:
+        raise StackError("this backup is not whole, its end is missing: there are no tables still")
+
+
+def _check_empty(settings: Settings) -> None:
     if tables := metastore.count_tables(settings):
         raise StackError(
             f"the metastore has {tables} tables, which a restore would replace: restore into an "
             "empty mesh"
         )
-    dump = end = None
-    client = s3.client(settings)
-    try:
-        with (
-            s3.reporting(settings),
-            _progress("objects restored") as count,
-            tarfile.open(fileobj=backup, mode="r|") as tar,
-        ):
-            for member in tar:
-                content = tar.extractfile(member)
-                assert content is not None, member.name  # noqa: S101
-                if member.name == _DUMP:
-                    dump = content.read()
-                elif member.name == _END:
-                    end = json.load(content)
-                else:
-                    _, bucket, key = member.name.split("/", 2)
-                    # A member of a stream can be read, though it also offers to seek.
-                    client.upload_fileobj(cast(IO[bytes], _Readable(content.read)), bucket, key)
-                    count.add(member.size)
-    except tarfile.TarError as error:
-        raise StackError(f"this cannot be read as a backup: {error}") from None
-    if dump is None or end != {"objects": count.objects, "bytes": count.size}:
-        raise StackError("this backup is not whole, its end is missing: nothing was restored")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _DUMP
-        path.write_bytes(dump)
-        options = ["--clean", "--if-exists", "--no-owner", "--single-transaction"]
-        dsn = metastore.dsn(settings)
-        _postgres("pg_restore", *options, f"--dbname={dsn}", str(path), settings=settings)
+
+
+@contextmanager
+def _no_ingest(settings: Settings) -> Iterator[None]:
+    with ExitStack() as stack:
+        for source in Manifest(settings.manifest_path).sources.values():
+            stack.enter_context(exclusive(source, settings))
+        yield
+
+
+def _remove(client: "S3Client", uri: str, settings: Settings) -> None:
+    """Remove all objects below a URI."""
+    bucket, prefix = s3.split_uri(uri)
+    with s3.reporting(settings):
+        for key in _keys(client, bucket, f"{prefix}/"):
+            client.delete_object(Bucket=bucket, Key=key)
 
 
 def _postgres(program: str, *arguments: str, settings: Settings) -> bytes:
@@ -136,8 +176,8 @@ def _postgres(program: str, *arguments: str, settings: Settings) -> bytes:
     return result.stdout
 
 
-def _keys(client: "S3Client", bucket: str) -> Iterator[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+def _keys(client: "S3Client", bucket: str, prefix: str = "") -> Iterator[str]:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Contents", []):
             yield found["Key"]
 

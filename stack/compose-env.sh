@@ -8,6 +8,7 @@ umask 077
 file=${COMPOSE_ENV_FILES:-.env}
 touch "$file"
 chmod 600 "$file"
+[ -z "$(tail -c 1 "$file")" ] || echo >>"$file"
 for name in MINIO_ROOT_PASSWORD WRITER_SECRET_KEY READER_SECRET_KEY POSTGRES_PASSWORD; do
     if ! grep -q "^$name=." "$file"; then
         sed -i.old "/^$name=/d" "$file" && rm -f "$file.old"

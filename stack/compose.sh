@@ -33,16 +33,31 @@ rule() {
     echo "── $1"
 }
 
+# How many containers of a service there are.
+count() {
+    docker compose --profile '*' ps --quiet "$1" | wc -l
+}
+
+start() {
+    docker compose "$@" --detach --wait --wait-timeout 600
+}
+
 up() {
-    workers=${1:-0}
     sh stack/compose-env.sh
-    if [ "$workers" -gt 0 ]; then
-        set -- --profile cluster up --scale "spark-worker=$workers"
-    else
-        set -- up
+    docker compose --profile '*' build
+    # What was started before of the profiles goes on, from the new images.
+    [ "$(count prometheus)" -eq 0 ] || start --profile metrics up prometheus postgres-exporter
+    workers=${1:-$(count spark-worker)}
+    if [ "$workers" -eq 0 ]; then
+        start up
+        return
     fi
-    docker compose --profile jobs build
-    docker compose "$@" --detach --wait
+    moves=$(count spark-master)
+    set -- --profile cluster up --scale "spark-worker=$workers"
+    start "$@" spark-master spark-worker spark-history
+    # A Thrift Server that ran by itself would move by and by; what comes back here has moved.
+    [ "$moves" -gt 0 ] || docker compose restart thrift
+    start "$@"
 }
 
 land() {
@@ -61,6 +76,10 @@ demo() {
     job dbt --quiet build
     job tools show /dbt-target/run_results.json
     job dbt --quiet docs generate
+    rule 'on this machine'
+    echo "http://$(docker compose port api 8000)/docs"
+    echo "jdbc:hive2://$(docker compose port thrift 10000)/"
+    echo "http://$(docker compose port docs 8081)/"
 }
 
 backup() {
@@ -77,6 +96,8 @@ backup() {
 
 restore() {
     [ -f "$1" ] || fail "there is no file $1"
+    # Nothing may make tables meanwhile, or remember those that there were.
+    docker compose stop api thrift metastore
     job --interactive tools restore <"$1"
 }
 
@@ -88,5 +109,8 @@ case $task in
     up | demo) [ $# -le 1 ] || { usage >&2; exit 2; } ;;
     -h | --help) usage; exit ;;
     *) usage >&2; exit 2 ;;
+esac
+case $task-${1:-0} in
+    up-*[!0-9]*) usage >&2; exit 2 ;;
 esac
 "$task" "$@"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 lock() {
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-header ${UPGRADE:-} "$@"
+        --no-header ${UPGRADE:+"$UPGRADE"} "$@"
 }
 lock requirements/dev.in --output-file requirements/dev.txt
 # What goes into an image has the versions that the tests run with.

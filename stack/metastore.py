@@ -95,9 +95,9 @@ def _ensure_postgres_schema(settings: Settings) -> None:
     url = settings.metastore_jdbc_url
     with _postgres(settings) as database:
         database.execute("select pg_advisory_lock(%s)", [_SCHEMA_LOCK])
-        versions = _schema_versions(settings, url)
+        versions, said = _schema_versions(settings, url)
         if not versions:
-            _remove_half_made_schema(settings, database)
+            _remove_half_made_schema(settings, database, said)
             _init_schema(settings, url)
         elif versions["Metastore schema"] != versions["Hive distribution"]:
             _schematool(settings, url, "-upgradeSchema")
@@ -156,11 +156,14 @@ def count_tables(settings: Settings) -> int:
     return row[0] if row else 0
 
 
-def _remove_half_made_schema(settings: Settings, database: psycopg.Connection) -> None:
+def _remove_half_made_schema(settings: Settings, database: psycopg.Connection, said: str) -> None:
     """Drop what a schematool that was killed left: tables of its own, and no version in them.
 
+    Args:
+        said: what schematool prints of the schema.
+
     Raises:
-        StackError: the database has something else in it.
+        StackError: the database has something else in it, or a schema that cannot be read.
     """
     found = {
         row[0]
@@ -176,14 +179,13 @@ def _remove_half_made_schema(settings: Settings, database: psycopg.Connection) -
         for name in re.findall(r'create table "?(\w+)', script.read_text(), re.IGNORECASE)
     }
     foreign = sorted(name for name in found if name.lower() not in made)
-    if foreign or (
-        "VERSION" in found and database.execute('select 1 from "VERSION"').fetchone() is not None
-    ):
+    if foreign:
         raise StackError(
             f"schematool finds no schema at {settings.metastore_jdbc_url}, but the database is not "
-            f"empty ({', '.join(foreign) or 'it has a version'}): give the metastore a database "
-            f"of its own; {_log(settings)} has more"
+            f"empty ({', '.join(foreign)}): give the metastore a database of its own"
         )
+    if "VERSION" in found and database.execute('select 1 from "VERSION"').fetchone() is not None:
+        raise StackError(f"schematool cannot read the metastore's schema:\n{_end(said)}")
     for name in found:
         table = psycopg.sql.Identifier(name)
         database.execute(psycopg.sql.SQL("drop table {} cascade").format(table))
@@ -191,26 +193,30 @@ def _remove_half_made_schema(settings: Settings, database: psycopg.Connection) -
 
 def _init_schema(settings: Settings, url: str) -> None:
     _schematool(settings, url, "-initSchema")
-    if not _schema_versions(settings, url):
-        raise StackError(f"schematool made no schema; see {_log(settings)}")
+    versions, said = _schema_versions(settings, url)
+    if not versions:
+        raise StackError(f"schematool made no schema:\n{_end(said)}")
 
 
-def _schema_versions(settings: Settings, url: str) -> dict[str, str]:
-    """What schematool says of the versions: `Hive distribution`, `Metastore schema`.
+def _schema_versions(settings: Settings, url: str) -> tuple[dict[str, str], str]:
+    """The versions of `Hive distribution` and `Metastore schema`, and what schematool printed.
 
-    Empty where the database has no schema. An older schema is an error to schematool, so what it
-    prints counts, not how it ends.
+    No versions where the database has no schema. An older schema is an error to schematool, so what
+    it prints counts, not how it ends.
     """
     said = _run_schematool(settings, url, "-info").stdout
     versions = dict(re.findall(r"^(.+) version:\s*(\S+)$", said, re.MULTILINE))
-    return versions if "Metastore schema" in versions else {}
+    return (versions if "Metastore schema" in versions else {}), said
 
 
 def _schematool(settings: Settings, url: str, *action: str) -> None:
     result = _run_schematool(settings, url, *action)
     if result.returncode:
-        last = "\n".join(result.stdout.strip().splitlines()[-5:])
-        raise StackError(f"schematool {action[0]} failed. The end of {_log(settings)}:\n{last}")
+        raise StackError(f"schematool {action[0]} failed:\n{_end(result.stdout)}")
+
+
+def _end(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-5:])
 
 
 def _run_schematool(settings: Settings, url: str, *action: str) -> subprocess.CompletedProcess[str]:

@@ -46,6 +46,17 @@ def missing_engine() -> str | None:
     return None
 
 
+def wait_for_line(job: "subprocess.Popen[str]", text: str) -> str:
+    """Read what a job says until it says this; return all of it."""
+    assert job.stdout is not None
+    said = ""
+    for line in job.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(f"it ended and never said {text!r}: {said}")
+
+
 @dataclass
 class Containers:
     """A project of Compose's of the tests' own. Commands run as a user would run them."""

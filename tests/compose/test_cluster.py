@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compose.containers import SERVICES, Containers
+from tests.compose.containers import SERVICES, Containers, wait_for_line
 from tests.compose.test_mesh import TABLES, rows
 from tests.mesh import eventually, ok
 
@@ -18,7 +18,8 @@ def cluster(loaded: Containers) -> Iterator[Containers]:
     """Two workers, and the Thrift Server moved to them."""
     two = ("--scale", "spark-worker=2")
     ok(loaded.compose("--profile", "cluster", "up", "--detach", "--wait", *two))
-    eventually(lambda: bool(applications(loaded)), seconds=120)
+    # The Thrift Server, which ran by itself, moves without being told.
+    eventually(lambda: applications(loaded) == ["malha-thrift"], seconds=120)
     loaded.wait_healthy(*SERVICES, *CLUSTER)
     yield loaded
     ok(loaded.compose("--profile", "cluster", "rm", "--stop", "--force", *CLUSTER))
@@ -71,14 +72,10 @@ def test_ingest_runs_on_the_cluster_and_the_history_server_shows_it(cluster: Con
 def test_worker_killed_during_a_build_does_not_fail_it(cluster: Containers) -> None:
     expected = {table: rows(cluster, table) for table in TABLES}
     with cluster.job_in_background("dbt", "build") as build:
-        assert build.stdout is not None
-        said = ""
-        for line in build.stdout:
-            said += line
-            if "START sql table model prata.pedido" in line:
-                break
+        said = wait_for_line(build, "START sql table model prata.pedido")
         victim = max(cluster.states()["spark-worker"], key=lambda state: str(state["Name"]))
         ok(cluster.run("docker", "kill", str(victim["Name"])))
+        assert build.poll() is None, "the build had ended before"
         said += build.communicate(timeout=240)[0]
     assert build.returncode == 0, said
     assert "ERROR=0" in said

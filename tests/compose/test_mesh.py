@@ -90,6 +90,7 @@ def test_docs_are_served_and_nothing_else_of_dbt(loaded: Containers) -> None:
     def get(path: str) -> httpx.Response:
         return httpx.get(loaded.url("DOCS_PORT", path))
 
+    ok(loaded.job("dbt", "--quiet", "docs", "generate"))
     assert "<title>dbt Docs</title>" in get("/").text
     catalog = json.loads(get("/catalog.json").text)
     assert "model.malha.cliente_pedido" in catalog["nodes"]

@@ -3,11 +3,12 @@
 These tests land orders of their own; those that look at the samples alone come before them.
 """
 
+import subprocess
 import time
 
 import pytest
 
-from tests.compose.containers import SERVICES, Containers
+from tests.compose.containers import SERVICES, Containers, wait_for_line
 from tests.compose.test_mesh import TABLES, rows
 from tests.mesh import eventually, ok
 
@@ -41,8 +42,10 @@ def land_orders(loaded: Containers, first: int, files: int, rows_each: int) -> N
     ok(loaded.task("land", str(folder.parent.parent)))
 
 
-def lose_minio(loaded: Containers, *, seconds: float) -> None:
+def lose_minio(loaded: Containers, job: "subprocess.Popen[str]", *, seconds: float) -> None:
+    """Kill MinIO in the middle of a job, and bring it back."""
     ok(loaded.compose("kill", "minio"))
+    assert job.poll() is None, "the job had ended before"
     time.sleep(seconds)
     ok(loaded.compose("start", "minio"))
     loaded.wait_healthy()
@@ -58,7 +61,7 @@ def test_minio_killed_during_ingest_loses_and_doubles_nothing(
     with loaded.job_in_background("ingest", "pedido") as job:
         eventually(lambda: "ingest" in loaded.states(), seconds=60)
         time.sleep(after)
-        lose_minio(loaded, seconds=5)
+        lose_minio(loaded, job, seconds=5)
         said, _ = job.communicate(timeout=240)
         assert "Traceback" not in said
     ok(loaded.job("ingest", "pedido"))
@@ -70,11 +73,8 @@ def test_minio_killed_during_a_build_is_made_good_by_the_next(loaded: Containers
     ok(loaded.job("dbt", "--quiet", "build"))
     expected = {table: rows(loaded, table) for table in TABLES}
     with loaded.job_in_background("dbt", "build") as job:
-        assert job.stdout is not None
-        for line in job.stdout:
-            if "START sql table model prata.pedido" in line:
-                break
-        lose_minio(loaded, seconds=5)
+        wait_for_line(job, "START sql table model prata.pedido")
+        lose_minio(loaded, job, seconds=5)
         job.communicate(timeout=240)
     ok(loaded.job("dbt", "--quiet", "build"))
     for table in TABLES:

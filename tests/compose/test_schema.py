@@ -75,14 +75,14 @@ def test_older_schema_is_upgraded_and_keeps_its_tables(
 def test_what_a_killed_schematool_left_is_made_anew(
     containers: Containers, database: Callable[[str], str]
 ) -> None:
+    tables = "select count(*) from pg_tables where schemaname = 'public'"
     with containers.job_in_background(*metastore(containers, "-c", ENSURE)):
-        eventually(
-            lambda: database("select count(*) from pg_tables where schemaname = 'public'") > "3",
-            seconds=60,
-        )
-    # The client is gone; its container goes on unless it is removed.
-    for line in ok(containers.run("docker", "ps", "-q", "--filter", "name=metastore-run")).split():
-        containers.run("docker", "rm", "--force", line)
+        eventually(lambda: int(database(tables)) > 3, seconds=60)
+        # Killing the client alone would let its container go on.
+        name = f"name={containers.project}-metastore-run"
+        for running in ok(containers.run("docker", "ps", "-q", "--filter", name)).split():
+            ok(containers.run("docker", "kill", running))
+    assert int(database(tables)) < 60, "schematool had ended before"
     ok(ensure(containers))
     assert version(database) == "3.1.0"
 

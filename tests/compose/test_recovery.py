@@ -35,7 +35,7 @@ def test_backup_is_restored_into_new_volumes(loaded: Containers) -> None:
     assert rows(loaded, "bronze.pedido") == expected["bronze.pedido"]
 
 
-def test_newer_images_take_over_schema_and_data(loaded: Containers) -> None:
+def test_containers_of_other_images_take_over_the_data(loaded: Containers) -> None:
     expected = {table: rows(loaded, table) for table in TABLES}
     images = ok(loaded.run("docker", "image", "ls", "malha/*:test", "--format", "{{.Repository}}"))
     for name in images.split():
