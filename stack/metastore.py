@@ -176,7 +176,7 @@ def _remove_half_made_schema(settings: Settings, database: psycopg.Connection, s
     made = {
         name.lower()
         for script in scripts.glob("hive-schema-*.sql")
-        for name in re.findall(r'create table "?(\w+)', script.read_text(), re.IGNORECASE)
+        for name in re.findall(r'create table\s+"?(\w+)', script.read_text(), re.IGNORECASE)
     }
     foreign = sorted(name for name in found if name.lower() not in made)
     if foreign:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -179,9 +180,11 @@ def test_metrics_of_every_part_are_scraped(loaded: Containers) -> None:
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(expressions) == 13
     with loaded.load("/api/cliente-pedido/1"):
-        eventually(lambda: len(value("up == 1")) == 4, seconds=90)
-        # Two scrapes make a rate. Errors and failed tasks have no series until there is one.
-        for expression in expressions:
-            if "errors" not in expression:
-                eventually(lambda expr=expression: bool(value(expr)), seconds=90)  # type: ignore[misc]
+        eventually(lambda: len(value("up == 1")) == 5, seconds=90)
+        # Two scrapes make a rate, and errors have no series until there is one.
+        wanted = [expression for expression in expressions if "errors" not in expression]
+        deadline = time.monotonic() + 180
+        while empty := [expression for expression in wanted if not value(expression)]:
+            assert time.monotonic() < deadline, empty
+            time.sleep(3)
     ok(loaded.compose("rm", "--stop", "--force", "prometheus", "postgres-exporter"))
