@@ -97,8 +97,14 @@ backup() {
 restore() {
     [ -f "$1" ] || fail "there is no file $1"
     # Nothing may make tables meanwhile, or remember those that there were.
-    docker compose stop api thrift metastore
-    job --interactive tools restore <"$1"
+    stopped=$(docker compose ps --services --status running | grep -xE 'metastore|thrift|api' || true)
+    # shellcheck disable=SC2086
+    [ -z "$stopped" ] || docker compose stop $stopped
+    restored=0
+    job --interactive tools restore <"$1" || restored=$?
+    # shellcheck disable=SC2086
+    [ -z "$stopped" ] || docker compose start $stopped
+    return "$restored"
 }
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }

@@ -20,6 +20,8 @@ def test_backup_is_restored_into_new_volumes(loaded: Containers) -> None:
 
     # Neither over what is there, nor from half a file.
     assert "restore into an empty mesh" in refused(loaded.task("restore", str(backup)))
+    loaded.wait_healthy()
+    assert loaded.get("/api/cliente-pedido?limit=10000").text == answer
     loaded.remove()
     half = loaded.folder / "half.tar"
     half.write_bytes(backup.read_bytes()[: backup.stat().st_size // 2])
