@@ -123,10 +123,17 @@ COPY thrift/pom.xml thrift/jars.sha256 thrift/
 COPY stack/bootstrap.py stack/
 RUN python3 stack/bootstrap.py jars
 
+# What the project itself brings to everything on Java.
+FROM python AS code
+COPY --from=dbt /app/dbt_project/target/manifest.json dbt_project/target/
+COPY thrift/conf thrift/conf
+COPY malha malha
+COPY ingest ingest
+COPY stack stack
+RUN python3 -m compileall -q malha ingest stack
+
 # Everything on Java shares these layers: metastore, Thrift Server, ingest and the cluster.
-FROM java AS spark
-LABEL org.opencontainers.image.title="malha/spark" \
-      org.opencontainers.image.description="Spark with Iceberg and S3: master, worker, executor"
+FROM java AS runtime
 COPY --from=spark-venv /app/.venv .venv
 COPY --from=jars /app/.deps .deps
 RUN install -d -o malha -g malha /scratch /state
@@ -135,15 +142,13 @@ ENV SPARK_HOME=/app/.venv/lib/python3.13/site-packages/pyspark \
     SPARK_DIST_CLASSPATH=/app/.deps/jars/* \
     SPARK_LOCAL_DIRS=/scratch \
     STACK_DIR=/state
-COPY --from=dbt /app/dbt_project/target/manifest.json dbt_project/target/
-COPY data/samples data/samples
-COPY thrift/conf thrift/conf
-COPY malha malha
-COPY ingest ingest
-COPY stack stack
-RUN python -m compileall -q malha ingest stack
-USER malha
 ENTRYPOINT ["python", "-m", "stack.container"]
+
+FROM runtime AS spark
+LABEL org.opencontainers.image.title="malha/spark" \
+      org.opencontainers.image.description="Spark with Iceberg and S3: master, worker, executor"
+COPY --from=code /app/ ./
+USER malha
 
 FROM spark AS metastore
 LABEL org.opencontainers.image.title="malha/metastore" \
@@ -162,11 +167,12 @@ LABEL org.opencontainers.image.title="malha/ingest" \
       org.opencontainers.image.description="Landed files to bronze"
 ENTRYPOINT ["malha-ingest"]
 
-FROM spark AS tools
+FROM runtime AS tools
 LABEL org.opencontainers.image.title="malha/tools" \
       org.opencontainers.image.description="Landing, demo, backup and restore"
-USER root
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update && apt-get install -y --no-install-recommends postgresql-client-17
+COPY data/samples data/samples
+COPY --from=code /app/ ./
 USER malha

@@ -1,6 +1,6 @@
 """Whether a part of the mesh does what it is for: `python -m malha.check s3|metastore|hive`.
 
-The health checks of the containers run it every few seconds, so it loads nothing but that part.
+The health checks of the containers run it every few seconds, so it loads that part alone.
 """
 
 import importlib
