@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -105,8 +106,10 @@ class Containers:
 
     @contextmanager
     def job_in_background(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A job that is gone at the end, its container with it."""
+        name = f"{self.project}-job-{uuid.uuid4().hex[:8]}"
         process = subprocess.Popen(
-            ["docker", "compose", "run", "--rm", "--no-TTY", *arguments],
+            ["docker", "compose", "run", "--rm", "--no-TTY", "--name", name, *arguments],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -117,6 +120,8 @@ class Containers:
         try:
             yield process
         finally:
+            # The client alone would leave its container at work.
+            self.run("docker", "rm", "--force", name)
             process.kill()
             process.wait()
 

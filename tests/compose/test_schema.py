@@ -78,10 +78,6 @@ def test_what_a_killed_schematool_left_is_made_anew(
     tables = "select count(*) from pg_tables where schemaname = 'public'"
     with containers.job_in_background(*metastore(containers, "-c", ENSURE)):
         eventually(lambda: int(database(tables)) > 3, seconds=60)
-        # Killing the client alone would let its container go on.
-        name = f"name={containers.project}-metastore-run"
-        for running in ok(containers.run("docker", "ps", "-q", "--filter", name)).split():
-            ok(containers.run("docker", "kill", running))
     assert int(database(tables)) < 60, "schematool had ended before"
     ok(ensure(containers))
     assert version(database) == "3.1.0"
