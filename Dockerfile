@@ -14,7 +14,9 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update && apt-get install -y --no-install-recommends golang-go
 ARG MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
-RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+ENV GOPATH=/go \
+    GOCACHE=/var/cache/go
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/var/cache/go \
     time=$(echo $MINIO_VERSION | sed -E 's/.*-(....)(..)(..)(..)(..)(..)-.*/\1-\2-\3T\4-\5-\6Z/') \
     && CGO_ENABLED=0 go install -trimpath \
         -ldflags="-s -w -X github.com/minio/minio/cmd.ReleaseTag=RELEASE.$time" \
@@ -23,7 +25,7 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
 FROM base AS minio
 LABEL org.opencontainers.image.title="malha/minio" \
       org.opencontainers.image.description="S3 server, built from MinIO's source"
-COPY --from=minio-build /root/go/bin/minio /usr/local/bin/
+COPY --from=minio-build /go/bin/minio /usr/local/bin/
 RUN install -d -o malha -g malha /data
 USER malha
 EXPOSE 9000 9001
@@ -68,6 +70,7 @@ COPY requirements/build.txt requirements/
 RUN python3 -m venv /opt/build \
     && /opt/build/bin/pip install --quiet --no-cache-dir --require-hashes -r requirements/build.txt
 ENV PATH=/opt/build/bin:$PATH \
+    UV_CACHE_DIR=/var/cache/uv \
     UV_LINK_MODE=copy
 COPY pyproject.toml stack/venv.sh ./
 COPY requirements/*.in requirements/
@@ -75,15 +78,15 @@ RUN touch README.md && mkdir -p malha ingest api/routes stack
 
 FROM build AS api-venv
 COPY requirements/api.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/uv sh venv.sh api
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh api
 
 FROM build AS dbt-venv
 COPY requirements/dbt.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/uv sh venv.sh dbt
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh dbt
 
 FROM build AS spark-venv
 COPY requirements/spark.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/uv sh venv.sh spark
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh spark
 
 FROM python AS dbt
 LABEL org.opencontainers.image.title="malha/dbt" \

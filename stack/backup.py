@@ -98,7 +98,6 @@ def restore(settings: Settings, backup: IO[bytes]) -> None:
             _postgres(
                 "pg_restore",
                 *("--clean", "--if-exists", "--no-owner", "--single-transaction"),
-                f"--dbname={metastore.dsn(settings)}",
                 str(dump),
                 settings=settings,
             )
@@ -161,9 +160,8 @@ def _remove(client: "S3Client", uri: str, settings: Settings) -> None:
 
 def _postgres(program: str, *arguments: str, settings: Settings) -> bytes:
     """Run a program of PostgreSQL's on the metastore's database; return what it wrote."""
-    target = [] if program == "pg_restore" else [metastore.dsn(settings)]
     result = subprocess.run(
-        [program, *arguments, *target],
+        [program, f"--dbname={metastore.dsn(settings)}", *arguments],
         env=os.environ
         | {
             "PGUSER": settings.metastore_jdbc_user,

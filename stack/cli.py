@@ -2,7 +2,6 @@
 
 import subprocess
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -135,14 +134,7 @@ def clean() -> None:
 
 
 @app.command()
-def land(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, file_okay=False, help="A folder of files, laid out <domain>/<table>/…"
-        ),
-    ],
-) -> None:
+def land(folder: tour.DeliveryFolder) -> None:
     """Copy a folder's files to the landing area, under the same paths."""
     tour.show_landing(folder, load(), console)
 

@@ -32,6 +32,8 @@ _LOOKS_EVERY = 5.0
 def serve(name: Annotated[str, typer.Argument(help="metastore or thrift")]) -> None:
     """Run a service of the embedded stack in the foreground, after what it needs first."""
     settings = load()
+    # Before the command is made: a cluster that appears in between is then noticed, not missed.
+    alone = settings.spark_master == "auto" and spark_master(settings).startswith("local")
     known = {service.name: service for service in services(settings)}
     if name not in known:
         raise StackError(f"there is no service {name!r}: choose one of {', '.join(known)}")
@@ -40,7 +42,7 @@ def serve(name: Annotated[str, typer.Argument(help="metastore or thrift")]) -> N
     if service.before:
         service.before(settings)
     environment = {**child_environment(settings), **service.environment}
-    if name == "thrift" and settings.spark_master == "auto":
+    if name == "thrift" and alone:
         raise typer.Exit(_serve_until_cluster_appears(service, environment, settings))
     os.execvpe(service.command[0], service.command, environment)  # noqa: S606
 
@@ -48,11 +50,10 @@ def serve(name: Annotated[str, typer.Argument(help="metastore or thrift")]) -> N
 def _serve_until_cluster_appears(
     service: Service, environment: dict[str, str], settings: Settings
 ) -> int:
-    """Run the service; where it runs by itself, end it once there is a cluster to run on.
+    """Run a service that runs by itself, and end it once there is a cluster to run on.
 
     The container's restart policy then starts it again, on the cluster.
     """
-    alone = spark_master(settings).startswith("local")
     process = subprocess.Popen(service.command, env=environment)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: process.send_signal(number))
@@ -60,7 +61,7 @@ def _serve_until_cluster_appears(
         try:
             return process.wait(timeout=_LOOKS_EVERY)
         except subprocess.TimeoutExpired:
-            if alone and not spark_master(settings).startswith("local"):
+            if not spark_master(settings).startswith("local"):
                 console.print("a cluster has appeared: starting again on it")
                 process.terminate()
                 process.wait()
@@ -104,14 +105,7 @@ def prepare_store() -> None:
 
 
 @app.command()
-def land(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, file_okay=False, help="A folder of files, laid out <domain>/<table>/…"
-        ),
-    ],
-) -> None:
+def land(folder: tour.DeliveryFolder) -> None:
     """Copy a folder's files to the landing area, under the same paths."""
     tour.show_landing(folder, load(), console)
 

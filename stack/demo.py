@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import httpx
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +18,14 @@ from stack.errors import StackError
 from stack.services import jdbc_url
 
 SAMPLES = ROOT / "data/samples"
+DeliveryFolder = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="A folder of files, laid out <domain>/<table>/…"
+    ),
+]
+"""The argument of the commands that land files."""
+
 _LAYERS = ("bronze", "prata", "ouro")
 _PRODUCT = "select * from ouro.cliente_pedido order by pedido_id limit 10"
 

@@ -98,10 +98,7 @@ class Mesh:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows through the Thrift Server."""
-        connection = hive.connect(self.settings, user="tests")
-        with closing(connection), closing(connection.cursor()) as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall()) if cursor.description else []
+        return fetch(self.settings, sql)
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return httpx.get(f"{self.settings.api_url}{path}", params=parameters or None, timeout=60)
@@ -144,6 +141,14 @@ class Mesh:
 
     def count(self, table: str) -> int:
         return int(self.query(f"select count(*) from {table}")[0][0])
+
+
+def fetch(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    """Rows over JDBC's protocol."""
+    connection = hive.connect(settings, user="tests")
+    with closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float) -> None:

@@ -8,16 +8,15 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from malha import hive
 from malha.settings import ROOT, Settings
-from tests.mesh import Completed, eventually, free_ports, ok
+from tests.mesh import Completed, eventually, fetch, free_ports, ok
 
 PUBLISHED = {
     "API_PORT": ("api", 8000),
@@ -162,11 +161,8 @@ class Containers:
         return httpx.get(self.url("API_PORT", path), timeout=60)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows over JDBC's protocol, through the published port."""
-        connection = hive.connect(self.settings, user="tests")
-        with closing(connection), closing(connection.cursor()) as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall()) if cursor.description else []
+        """Rows through the published port."""
+        return fetch(self.settings, sql)
 
     @contextmanager
     def load(self, path: str) -> Iterator[Counter[str]]:
