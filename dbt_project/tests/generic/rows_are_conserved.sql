@@ -1,20 +1,17 @@
-{% test rows_are_conserved(model, bronze, rejeitados, chave) %}
+{% test rows_are_conserved(model, bronze) %}
 
-with bronze as (
-    select case when _corrupt is null then try_cast(trim({{ chave }}) as bigint) end as chave
-    from {{ bronze }}
-),
-
-contagem as (
+with contagem as (
     select
-        (select count(*) from bronze) as linhas_bronze,
-        (select count(*) from {{ model }}) as linhas_prata,
-        (select count(*) from {{ rejeitados }}) as linhas_rejeitadas,
-        (select count(chave) - count(distinct chave) from bronze) as entregas_superadas
+        (
+            select count(*)
+            from {{ bronze }}
+            where _batch_id <= (select max(_batch_id) from {{ model }})
+        ) as linhas_bronze,
+        (select coalesce(sum(entregas), 0) from {{ model }}) as linhas_prata
 )
 
 select *
 from contagem
-where linhas_bronze != linhas_prata + linhas_rejeitadas + entregas_superadas
+where linhas_bronze != linhas_prata
 
 {% endtest %}

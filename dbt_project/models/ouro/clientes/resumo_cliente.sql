@@ -1,3 +1,15 @@
+{{
+    config(
+        materialized='incremental',
+        unique_key='cliente_id',
+        meta={
+            'reads': {'prata_cliente_entregas': '_versao', 'cliente_pedido': 'snapshot'},
+            'merge': {'whole': true},
+        },
+    )
+}}
+-- depends_on: {{ ref('prata_cliente_entregas') }}
+
 with cliente as (
     select * from {{ ref('prata_cliente') }}
 ),

@@ -4,12 +4,12 @@ with entrega as (
 
 cliente as (
     select
-        chave as cliente_id,
-        nome_limpo as nome,
+        cliente_id,
+        nome,
         _ingested_at,
         _source_file
     from entrega
-    where not superada and motivo is null
+    where motivo is null
 )
 
 select * from cliente

@@ -1,7 +1,27 @@
-{{ config(materialized='ephemeral', access='private') }}
+{{
+    config(
+        materialized='incremental',
+        unique_key='cliente_id',
+        meta={
+            'reads': {'bronze.cliente': '_batch_id'},
+            'merge': {
+                'update_when': 'struct(new._ingested_at, new._source_file)'
+                    ~ ' >= struct(old._ingested_at, old._source_file)',
+                'always': {
+                    'entregas': 'old.entregas + new.entregas',
+                    '_batch_id': 'greatest(old._batch_id, new._batch_id)',
+                },
+            },
+        },
+    )
+}}
+{%- set read = read_up_to() %}
 
 with bronze as (
     select * from {{ source('bronze', 'cliente') }}
+    {%- if read %}
+    where _batch_id > {{ read['bronze.cliente'] }}
+    {%- endif %}
 ),
 
 tipada as (
@@ -15,10 +35,6 @@ tipada as (
 avaliada as (
     select
         *,
-        chave is not null and row_number() over (
-            partition by chave
-            order by _ingested_at desc, _source_file desc, nome desc nulls last
-        ) > 1 as superada,
         case
             when _corrupt is not null then 'linha_corrompida'
             when nullif(trim(cliente_id), '') is null then 'chave_ausente'
@@ -26,6 +42,35 @@ avaliada as (
             when nome_limpo is null then 'nome_ausente'
         end as motivo
     from tipada
+),
+
+ordenada as (
+    select
+        *,
+        row_number() over (
+            partition by chave
+            order by _ingested_at desc, _source_file desc, nome desc nulls last
+        ) as ordem,
+        count(*) over (partition by chave) as vezes,
+        max(_batch_id) over (partition by chave) as ultimo_lote
+    from avaliada
+),
+
+cliente_entregas as (
+    select
+        chave as cliente_id,
+        nome_limpo as nome,
+        motivo,
+        case
+            when motivo is not null then struct(cliente_id, nome, _corrupt)
+        end as entregue,
+        if(chave is null, 1, vezes) as entregas,
+        _ingested_at,
+        _source_file,
+        if(chave is null, _batch_id, ultimo_lote) as _batch_id,
+        cast({{ next_version() }} as bigint) as _versao
+    from ordenada
+    where chave is null or ordem = 1
 )
 
-select * from avaliada
+select * from cliente_entregas

@@ -5,14 +5,14 @@ with entrega as (
 rejeitado as (
     select
         motivo,
-        cliente_id,
-        nome,
-        _corrupt,
+        entregue.cliente_id,
+        entregue.nome,
+        entregue._corrupt,
         _ingested_at,
         _source_file,
         _batch_id
     from entrega
-    where not superada and motivo is not null
+    where motivo is not null
 )
 
 select * from rejeitado

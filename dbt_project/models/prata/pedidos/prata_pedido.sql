@@ -4,13 +4,13 @@ with entrega as (
 
 pedido as (
     select
-        chave as pedido_id,
-        cliente_chave as cliente_id,
-        valor_decimal as valor,
+        pedido_id,
+        cliente_id,
+        valor,
         _ingested_at,
         _source_file
     from entrega
-    where not superada and motivo is null
+    where motivo is null
 )
 
 select * from pedido

@@ -1,11 +1,27 @@
-{{ config(materialized='ephemeral', access='private') }}
+{{
+    config(
+        materialized='incremental',
+        unique_key='pedido_id',
+        meta={
+            'reads': {'bronze.pedido': '_batch_id'},
+            'merge': {
+                'update_when': 'struct(new._ingested_at, new._source_file)'
+                    ~ ' >= struct(old._ingested_at, old._source_file)',
+                'always': {
+                    'entregas': 'old.entregas + new.entregas',
+                    '_batch_id': 'greatest(old._batch_id, new._batch_id)',
+                },
+            },
+        },
+    )
+}}
+{%- set read = read_up_to() %}
 
 with bronze as (
     select * from {{ source('bronze', 'pedido') }}
-),
-
-cliente as (
-    select * from {{ ref('prata_cliente') }}
+    {%- if read %}
+    where _batch_id > {{ read['bronze.pedido'] }}
+    {%- endif %}
 ),
 
 tipada as (
@@ -19,26 +35,49 @@ tipada as (
 
 avaliada as (
     select
-        tipada.*,
-        tipada.chave is not null and row_number() over (
-            partition by tipada.chave
-            order by
-                tipada._ingested_at desc,
-                tipada._source_file desc,
-                tipada.cliente_id desc nulls last,
-                tipada.valor desc nulls last
-        ) > 1 as superada,
+        *,
         case
-            when tipada._corrupt is not null then 'linha_corrompida'
-            when nullif(trim(tipada.pedido_id), '') is null then 'chave_ausente'
-            when tipada.chave is null then 'chave_invalida'
-            when nullif(trim(tipada.valor), '') is null then 'valor_ausente'
-            when tipada.valor_decimal is null then 'valor_invalido'
-            when tipada.valor_decimal <= 0 then 'valor_nao_positivo'
-            when cliente.cliente_id is null then 'cliente_desconhecido'
+            when _corrupt is not null then 'linha_corrompida'
+            when nullif(trim(pedido_id), '') is null then 'chave_ausente'
+            when chave is null then 'chave_invalida'
+            when nullif(trim(cliente_id), '') is null then 'cliente_ausente'
+            when cliente_chave is null then 'cliente_invalido'
+            when nullif(trim(valor), '') is null then 'valor_ausente'
+            when valor_decimal is null then 'valor_invalido'
+            when valor_decimal <= 0 then 'valor_nao_positivo'
         end as motivo
     from tipada
-    left join cliente on tipada.cliente_chave = cliente.cliente_id
+),
+
+ordenada as (
+    select
+        *,
+        row_number() over (
+            partition by chave
+            order by
+                _ingested_at desc, _source_file desc, cliente_id desc nulls last, valor desc nulls last
+        ) as ordem,
+        count(*) over (partition by chave) as vezes,
+        max(_batch_id) over (partition by chave) as ultimo_lote
+    from avaliada
+),
+
+pedido_entregas as (
+    select
+        chave as pedido_id,
+        cliente_chave as cliente_id,
+        valor_decimal as valor,
+        motivo,
+        case
+            when motivo is not null then struct(pedido_id, cliente_id, valor, _corrupt)
+        end as entregue,
+        if(chave is null, 1, vezes) as entregas,
+        _ingested_at,
+        _source_file,
+        if(chave is null, _batch_id, ultimo_lote) as _batch_id,
+        cast({{ next_version() }} as bigint) as _versao
+    from ordenada
+    where chave is null or ordem = 1
 )
 
-select * from avaliada
+select * from pedido_entregas

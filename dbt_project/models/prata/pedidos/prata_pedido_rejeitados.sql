@@ -5,15 +5,15 @@ with entrega as (
 rejeitado as (
     select
         motivo,
-        pedido_id,
-        cliente_id,
-        valor,
-        _corrupt,
+        entregue.pedido_id,
+        entregue.cliente_id,
+        entregue.valor,
+        entregue._corrupt,
         _ingested_at,
         _source_file,
         _batch_id
     from entrega
-    where not superada and motivo is not null
+    where motivo is not null
 )
 
 select * from rejeitado

@@ -1,0 +1,19 @@
+{% materialization incremental, adapter='spark' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set state = table_state() -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {% if state.nothing_new %}
+        {% call noop_statement('main', 'nothing new') %}-- nothing new{% endcall %}
+    {% elif state.read %}
+        {% do open_branch(this) %}
+        {% do record_state(state.next) %}
+        {% call statement('main') %}{{ merge_rows(target_relation, compiled_code) }}{% endcall %}
+    {% else %}
+        {% do record_state(state.next) %}
+        {% do rewrite_table(target_relation, compiled_code, state.exists) %}
+    {% endif %}
+    {{ run_hooks(post_hooks) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,38 @@
+{% macro refuse_breaking_changes() %}
+    {%- if not execute or flags.WHICH not in ('build', 'run', 'retry') -%}{{ return('') }}{%- endif -%}
+    {%- set broken = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.unique_id in selected_resources and node.resource_type == 'model'
+        and node.access == 'public' and node.contract.enforced -%}
+        {%- set relation = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) -%}
+        {%- if relation is not none -%}
+            {%- for column in adapter.get_columns_in_relation(relation) -%}
+                {%- set declared = node.columns.get(column.name) -%}
+                {%- if declared is none or not declared -%}
+                    {%- do broken.append((node, column.name ~ ' (' ~ column.dtype ~ ') would be gone')) -%}
+                {%- elif declared.data_type | lower | replace(' ', '') != column.dtype | lower -%}
+                    {%- do broken.append((node, column.name ~ ' would change from ' ~ column.dtype ~ ' to ' ~ declared.data_type)) -%}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if broken -%}
+        {%- set node = broken[0][0] -%}
+        {%- set changes = [] -%}
+        {%- for changed, change in broken -%}{%- do changes.append('  ' ~ changed.name ~ ': ' ~ change) -%}{%- endfor -%}
+        {%- do exceptions.raise_compiler_error(
+            "this would break the contract of a product that is in use; nothing was written:\n"
+            ~ changes | join('\n')
+            ~ "\nKeep the columns as they are, or give the change a version of its own, beside the one in use. In "
+            ~ node.patch_path.split('://')[-1] ~ ":\n\n"
+            ~ "  - name: " ~ node.name ~ "\n"
+            ~ "    latest_version: 1\n"
+            ~ "    versions:\n"
+            ~ "      - v: 1                      # the columns as they were, from " ~ node.name ~ ".sql\n"
+            ~ "        defined_in: " ~ node.name ~ "\n"
+            ~ "        config: {alias: " ~ node.alias ~ "}\n"
+            ~ "      - v: 2                      # the new ones, from " ~ node.name ~ "_v2.sql\n"
+            ~ "        columns: [...]\n"
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
