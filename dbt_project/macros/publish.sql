@@ -2,14 +2,15 @@
     {%- set branch = build_branch() -%}
     {%- if not execute or branch is none -%}{{ return('') }}{%- endif -%}
 
-    {%- set failed = {} -%}
-    {%- set passed = {} -%}
-    {%- for result in results if result.node.resource_type in ('test', 'unit_test') -%}
+    {%- set tests = {} -%}
+    {%- for result in results
+        if result.node.resource_type in ('test', 'unit_test') and result.status != 'skipped' -%}
         {%- set node = result.node -%}
         {%- set tested = [node.attached_node] if node.attached_node else node.depends_on.nodes -%}
-        {%- set outcome = passed if result.status in ('pass', 'warn') else failed -%}
-        {%- for table in stored_tables(tested) if result.status != 'skipped' -%}
-            {%- do outcome.setdefault(table, []).append(node.name) -%}
+        {%- for table in stored_tables(tested) -%}
+            {%- do tests.setdefault(table, []).append(
+                {'test': node.name, 'status': result.status | string, 'failures': result.failures or 0}
+            ) -%}
         {%- endfor -%}
     {%- endfor -%}
 
@@ -27,8 +28,10 @@
         {%- set table = node.unique_id -%}
         {%- set head = heads.get(table, {}) -%}
         {%- set upstream = stored_tables(node.depends_on.nodes) | select('in', held) | list -%}
-        {%- if table in failed -%}
-            {%- do held.update({table: failed[table] | sort | join(', ') ~ ' failed'}) -%}
+        {%- set checked = tests.get(table, []) | sort(attribute='test') -%}
+        {%- set failed = checked | rejectattr('status', 'in', ('pass', 'warn')) | map(attribute='test') | list -%}
+        {%- if failed -%}
+            {%- do held.update({table: failed | join(', ') ~ ' failed'}) -%}
         {%- elif result.status not in ('success', 'skipped') -%}
             {%- do held.update({table: 'it could not be built'}) -%}
         {%- elif upstream -%}
@@ -52,8 +55,9 @@
             'relation': node.schema ~ '.' ~ node.alias,
             'branch': branch if table in held and head.branch else none,
             'snapshot_id': head.branch or head.main or none,
-            'passed': passed.get(table, []) | length,
-            'failed': failed.get(table, []) | sort,
+            'tests': checked,
+            'passed': checked | length - failed | length,
+            'failed': failed,
             'reason': held.get(table),
         }) -%}
     {%- endfor -%}

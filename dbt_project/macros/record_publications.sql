@@ -1,25 +1,6 @@
 {% macro record_publications(rows) %}
-    {%- set table = target.schema ~ '.publications' -%}
-    {% call statement('publications_schema') -%}
-        create schema if not exists {{ target.schema }}
-    {%- endcall %}
-    {% call statement('publications_table') -%}
-        create table if not exists {{ table }} (
-            invocation_id string,
-            finished_at timestamp,
-            model string,
-            relation string,
-            branch string,
-            snapshot_id bigint,
-            published boolean,
-            tests_passed int,
-            tests_failed array<string>,
-            reason string
-        )
-        using iceberg
-    {%- endcall %}
     {% call statement('publications') -%}
-        insert into {{ table }} values
+        insert into {{ target.schema }}.publications values
         {% for row in rows -%}
         (
             '{{ invocation_id }}',
@@ -31,7 +12,8 @@
             {{ row.reason is none }},
             {{ row.passed }},
             cast(array({% for name in row.failed %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %}) as array<string>),
-            {{ "'" ~ row.reason ~ "'" if row.reason else 'null' }}
+            {{ "'" ~ row.reason ~ "'" if row.reason else 'null' }},
+            from_json('{{ tojson(row.tests) }}', 'array<struct<test: string, status: string, failures: bigint>>')
         ){{ ',' if not loop.last }}
         {% endfor %}
     {%- endcall %}
