@@ -125,7 +125,7 @@ def build_summary(run_results: Path) -> str:
     for result in json.loads(run_results.read_text())["results"]:
         kind = result["unique_id"].split(".")[0].replace("_", " ")
         counts[kind] = counts.get(kind, 0) + (result["status"] in ("success", "pass"))
-    parts = (f"{counts.get(kind, 0)} {kind}s" for kind in ("model", "test", "unit test"))
+    parts = (f"{counts.get(kind, 0)} {kind}s" for kind in ("model", "snapshot", "test", "unit test"))
     return f"built and passed: {', '.join(parts)}"
 
 
@@ -135,8 +135,11 @@ def _table_counts(settings: Settings) -> Table:
     connection = hive.connect(settings, user="demo")
     with connection, connection.cursor() as cursor:
         for layer in _LAYERS:
-            cursor.execute(f"show tables in {layer}")
-            for name in sorted(row[1] for row in cursor.fetchall()):
+            names = []
+            for kind in ("tables", "views"):
+                cursor.execute(f"show {kind} in {layer}")
+                names += [row[1] for row in cursor.fetchall()]
+            for name in sorted(names):
                 cursor.execute(f"select count(*) from {layer}.`{name}`")  # noqa: S608
                 table.add_row(layer, name, f"{cursor.fetchone()[0]:,}")
     return table

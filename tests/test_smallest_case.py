@@ -168,8 +168,11 @@ def test_jdbc_catalogue_lists_schemas_tables_and_columns(minimo: Mesh) -> None:
         tables = ttypes.TGetTablesReq(session, schemaName="prata", tableName="%")
         assert names(client.GetTables(tables), 2) == {
             "cliente",
+            "cliente_entregas",
+            "cliente_historia",
             "cliente_rejeitados",
             "pedido",
+            "pedido_entregas",
             "pedido_rejeitados",
         }
         columns = ttypes.TGetColumnsReq(session, schemaName="ouro", tableName="cliente_pedido")

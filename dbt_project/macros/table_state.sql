@@ -29,8 +29,8 @@
             ) -%}
         {%- else -%}
             {%- do parts.append(
-                "select 'read', '" ~ name ~ "', cast(coalesce(max(" ~ column ~ "), -1) as string), '' from "
-                ~ relation
+                "select 'read', '" ~ name ~ "', cast(coalesce(max(" ~ column ~ "), -1) as string), "
+                ~ "cast(coalesce(min(" ~ column ~ "), -1) as string) from " ~ relation
             ) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -38,6 +38,7 @@
     {%- set head = namespace(id='') -%}
     {%- set snapshots = {} -%}
     {%- set newest = {} -%}
+    {%- set oldest = {} -%}
     {%- if parts | length > 1 -%}
         {%- for row in run_query(parts | join('\nunion all\n')) -%}
             {%- if row.kind == 'ref' and row.a == 'main' -%}
@@ -46,6 +47,7 @@
                 {%- do snapshots.update({row.a | string: row}) -%}
             {%- elif row.kind == 'read' -%}
                 {%- do newest.update({row.a: row.b | int}) -%}
+                {%- do oldest.update({row.a: row.c | int(-1)}) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
@@ -70,8 +72,8 @@
         and not should_full_refresh()
     )) -%}
     {%- for name, column in reads.items() if usable.yes -%}
-        {#- A table that was made anew counts from the beginning again. -#}
-        {%- if column != 'snapshot' and newest[name] < read[name] -%}
+        {#- Where all rows are newer, or none is, the input was made anew and may lack old keys. -#}
+        {%- if column != 'snapshot' and not oldest[name] <= read[name] <= newest[name] -%}
             {%- set usable.yes = false -%}
         {%- endif -%}
     {%- endfor -%}

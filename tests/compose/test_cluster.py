@@ -71,8 +71,8 @@ def test_ingest_runs_on_the_cluster_and_the_history_server_shows_it(cluster: Con
 
 def test_worker_killed_during_a_build_does_not_fail_it(cluster: Containers) -> None:
     expected = {table: rows(cluster, table) for table in TABLES}
-    with cluster.job_in_background("dbt", "build") as build:
-        said = wait_for_line(build, "START sql table model prata.pedido")
+    with cluster.job_in_background("dbt", "build", "--full-refresh") as build:
+        said = wait_for_line(build, "START sql incremental model prata.pedido_entregas")
         victim = max(cluster.states()["spark-worker"], key=lambda state: str(state["Name"]))
         ok(cluster.run("docker", "kill", str(victim["Name"])))
         assert build.poll() is None, "the build had ended before"

@@ -72,8 +72,8 @@ def test_minio_killed_during_ingest_loses_and_doubles_nothing(
 def test_minio_killed_during_a_build_is_made_good_by_the_next(loaded: Containers) -> None:
     ok(loaded.job("dbt", "--quiet", "build"))
     expected = {table: rows(loaded, table) for table in TABLES}
-    with loaded.job_in_background("dbt", "build") as job:
-        wait_for_line(job, "START sql table model prata.pedido")
+    with loaded.job_in_background("dbt", "build", "--full-refresh") as job:
+        wait_for_line(job, "START sql incremental model prata.pedido_entregas")
         lose_minio(loaded, job, seconds=5)
         job.communicate(timeout=240)
     ok(loaded.job("dbt", "--quiet", "build"))
