@@ -84,6 +84,11 @@ test-unit: setup ## Run the tests that need no service
 test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 
+##@ Benchmarks
+.PHONY: bench-pipeline
+bench-pipeline: setup ## Time the pipeline beside a plain PySpark script: SCALE=0.1, 1 or 10; REPEAT=3
+	@$(PY) -m bench.pipeline --scale $(or $(SCALE),1) --repeat $(or $(REPEAT),1)
+
 ##@ Upkeep
 .PHONY: format lock docs
 format: setup ## Format Python and SQL
