@@ -72,16 +72,22 @@ compose-test: setup ## Run the tests of the images on containers of their own: A
 
 ##@ Checks
 .PHONY: lint test-unit test
-lint: setup ## Check Python, SQL, shell, types and import borders
+lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/sqlfluff lint --disable-progress-bar dbt_project
+	@.venv/bin/dbt --quiet parse --target-path target/governance && .venv/bin/dbt-bouncer run
 	@.venv/bin/shellcheck stack/*.sh .ci/run
 test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
 test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
+
+##@ Benchmarks
+.PHONY: bench-pipeline
+bench-pipeline: setup ## Time the pipeline beside a plain PySpark script: SCALE=0.1, 1 or 10; REPEAT=3
+	@$(PY) -m bench.pipeline --scale $(or $(SCALE),1) --repeat $(or $(REPEAT),1)
 
 ##@ Upkeep
 .PHONY: format lock docs

@@ -1,13 +1,11 @@
 """The stack that integration tests run on, and what they do to it."""
 
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,51 +14,10 @@ import httpx
 
 from malha import hive, s3
 from malha.settings import ROOT, Settings, load
+from stack.apart import free_ports as free_ports
+from stack.apart import own_environment as own_environment
 
 Completed = subprocess.CompletedProcess[str]
-
-_PORT_VARIABLES = (
-    "S3_PORT",
-    "S3_MASTER_PORT",
-    "S3_VOLUME_PORT",
-    "S3_FILER_PORT",
-    "METASTORE_PORT",
-    "THRIFT_PORT",
-    "SPARK_UI_PORT",
-    "API_PORT",
-)
-
-
-def free_ports(count: int, first: int = 20000) -> list[int]:
-    """Ports that nobody listens on, whose companions 10000 above are free too."""
-    found: list[int] = []
-    with ExitStack() as held:
-        for port in range(first, 50000):
-            try:
-                for number in (port, port + 10000):
-                    probe = held.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            found.append(port)
-            if len(found) == count:
-                return found
-    raise AssertionError("no free ports")
-
-
-def own_environment() -> dict[str, str]:
-    """Variables that keep a stack apart from any other on this machine."""
-    # A short path: the supervisor's socket has to fit into a socket's address.
-    folder = Path(tempfile.mkdtemp(prefix="malha-"))
-    ports = free_ports(len(_PORT_VARIABLES))
-    return {
-        "STACK_DIR": str(folder),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
-        "COLUMNS": "200",
-        "TERM": "dumb",
-    } | {name: str(port) for name, port in zip(_PORT_VARIABLES, ports, strict=True)}
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The pipeline measured beside the plain script that it replaces."""
