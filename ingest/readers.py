@@ -1,5 +1,6 @@
 """A batch of landing files as one DataFrame: declared columns as text, the others in a map."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -20,6 +21,9 @@ SOURCE_FILE = "_source_file"
 # 1.234,56 or 1234,56 or 1234
 _DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
 
+
+# What Hadoop takes for a sign of a pattern.
+_PATTERN = re.compile(r"[{}\[\]*?\\]")
 
 _JSON_OBJECTS = "array<map<string,string>>"
 
@@ -62,6 +66,17 @@ def _decimal_point(name: str) -> Column:
 def _reader(spark: SparkSession) -> DataFrameReader:
     # A file's name is itself, never a pattern.
     return spark.read.option("__globPaths__", "false")
+
+
+def _readable_together(uris: Sequence[str]) -> list[list[str]]:
+    """Group files so that Spark reads each once.
+
+    Where a name could be a pattern, Spark adds all files of the same read once more for it, also
+    when it has been told that names are no patterns (DataSource.checkAndGlobPathIfNecessary).
+    """
+    plain = [uri for uri in uris if not _PATTERN.search(uri)]
+    alone = [[uri] for uri in uris if _PATTERN.search(uri)]
+    return [plain, *alone] if plain else alone
 
 
 def source_file() -> Column:
@@ -114,14 +129,18 @@ def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery
         fields = [f"c{position}" for position in range(len(header))]
         schema = StructType([StructField(name, StringType()) for name in (*fields, CORRUPT)])
         text = {name: F.col(field) for name, field in zip(header, fields, strict=True)}
-        frame = reader.schema(schema).csv(uris)
-        frames.append(frame.select(*_arranged(source, text, F.col(CORRUPT))))
+        for group in _readable_together(uris):
+            frame = reader.schema(schema).csv(group)
+            frames.append(frame.select(*_arranged(source, text, F.col(CORRUPT))))
     return reduce(DataFrame.unionByName, frames)
 
 
 def _read_json(spark: SparkSession, source: Source, uris: Sequence[str]) -> DataFrame:
     """Read JSON lines, each an object or an array of objects, values as they are written."""
-    lines = _reader(spark).text(list(uris)).select("value", source_file())
+    frames = [_reader(spark).text(group) for group in _readable_together(uris)]
+    lines = reduce(
+        DataFrame.unionByName, [frame.select("value", source_file()) for frame in frames]
+    )
     line = F.col("value")
     array = F.when(F.ltrim(line).startswith("["), line).otherwise(
         F.concat(F.lit("["), line, F.lit("]"))

@@ -64,6 +64,7 @@ def shown(fresh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> str:
     fresh.put("precos/preco/b.csv.gz", gzip.compress("preco;descrição\n2,5;pó\n".encode("latin-1")))
     fresh.put("visitas/visita/a.jsonl", VISITAS)
     fresh.put("visitas/visita/b.jsonl.gz", gzip.compress(b'\xef\xbb\xbf{"visita_id": 6}\n'))
+    fresh.put("visitas/visita/[c] {d}.jsonl", '{"visita_id": 7}\n')
     fresh.put("clientes/cliente/a.csv", "cliente_id,nome\n1,José\n".encode("utf-8-sig"))
     header = "Nome,_corrupt,cliente_id,nome,_batch_id,idade\n"
     fresh.put("clientes/cliente/b.csv", f"{header}N,c,2,Ana,b,\nN,c,3,Eva\n")
@@ -101,6 +102,7 @@ def test_undeclared_keys_of_json_are_kept_and_warned_of(fresh: Mesh, shown: str)
         '{"visita_id":"3"}',
         '{"visita_id":"5","map_entries(_extra)":[{"key":"canal","value":"loja"}]}',
         '{"visita_id":"6"}',
+        '{"visita_id":"7"}',
     ]
     assert "source visita does not declare canal, itens: kept in the map _extra" in shown
 

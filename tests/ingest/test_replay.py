@@ -25,6 +25,13 @@ def batch_ids(mesh: Mesh) -> set[int]:
     return {row[0] for row in mesh.query("select distinct _batch_id from bronze.cliente")}
 
 
+def test_file_with_a_name_like_a_pattern_is_read_once_and_so_are_those_beside_it(
+    ingested: Mesh,
+) -> None:
+    names = ingested.query("select nome from bronze.cliente order by cliente_id, nome")
+    assert names == [("Alice",), ("Alice",), ("Alícia",), ("Bob",), ("Carol",)]
+
+
 def test_batches_are_numbered_in_the_order_of_their_commits(ingested: Mesh) -> None:
     assert batch_ids(ingested) == {1, 2}
 
