@@ -1,7 +1,7 @@
 """A batch of landing files as one DataFrame: declared columns as text, the others in a map."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -25,7 +25,8 @@ _DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
 # What Hadoop takes for a sign of a pattern.
 _PATTERN = re.compile(r"[{}\[\]*?\\]")
 
-_JSON_OBJECTS = "array<map<string,string>>"
+# No key of a delivered object.
+_CORRUPT_JSON = "malha: corrupt record"
 
 
 def read(
@@ -36,8 +37,7 @@ def read(
     Returns:
         A lazy DataFrame with the source's columns, all string, `_extra` (what the row has in
         undeclared columns, null where that is nothing), `_corrupt` (the raw line where it did not
-        parse, else null) and `_source_file`; and the undeclared columns that headers name. Those
-        of JSON are seen only as it is read.
+        parse, else null) and `_source_file`; and the undeclared columns that the files have.
 
     Raises:
         DeliveryError: a file lacks a declared column or cannot be read.
@@ -49,7 +49,7 @@ def read(
             undeclared = check_columns(source, deliveries)
             frame = _read_csv(spark, source, deliveries)
         case "json":
-            frame = _read_json(spark, source, uris)
+            frame, undeclared = _read_json(spark, source, uris)
         case "parquet":
             frame, undeclared = _read_parquet(spark, source, uris)
     numbers = {name: _decimal_point(name) for name in source.landing.decimal_comma}
@@ -135,29 +135,43 @@ def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery
     return reduce(DataFrame.unionByName, frames)
 
 
-def _read_json(spark: SparkSession, source: Source, uris: Sequence[str]) -> DataFrame:
-    """Read JSON lines, each an object or an array of objects, values as they are written."""
-    frames = [_reader(spark).text(group) for group in _readable_together(uris)]
-    lines = reduce(
-        DataFrame.unionByName, [frame.select("value", source_file()) for frame in frames]
-    )
+def _read_json(
+    spark: SparkSession, source: Source, uris: Sequence[str]
+) -> tuple[DataFrame, set[str]]:
+    """Read JSON lines, each an object or an array of objects, values as they are written.
+
+    Only Spark's reader of JSON files keeps a number's digits, and it reads only the keys that it is
+    told. So the lines are read twice, for their keys first.
+    """
+    groups = _readable_together(uris)
+    undeclared = _json_keys(spark, groups) - set(source.columns)
+    names = [*source.columns, *sorted(undeclared)]
+    folded = Counter(name.casefold() for name in names)
+    if alike := [name for name in names if folded[name.casefold()] > 1]:
+        raise DeliveryError(
+            f"source {source.name}: the keys {', '.join(alike)} differ by case only "
+            f"(in {uris[0]} or a file after it): deliver it again with one of them"
+        )
+    schema = StructType([StructField(name, StringType()) for name in (*names, _CORRUPT_JSON)])
+    reader = _reader(spark).options(mode="PERMISSIVE", columnNameOfCorruptRecord=_CORRUPT_JSON)
+    text = {name: F.col(f"`{name}`") for name in names}
+    frames = [
+        reader.schema(schema).json(group).select(*_arranged(source, text, F.col(_CORRUPT_JSON)))
+        for group in groups
+    ]
+    return reduce(DataFrame.unionByName, frames), undeclared
+
+
+def _json_keys(spark: SparkSession, groups: Sequence[list[str]]) -> set[str]:
+    """The keys of all objects that can be parsed."""
+    lines = reduce(DataFrame.unionByName, [_reader(spark).text(group) for group in groups])
     line = F.col("value")
     array = F.when(F.ltrim(line).startswith("["), line).otherwise(
         F.concat(F.lit("["), line, F.lit("]"))
     )
-    objects = lines.where(F.trim(line) != "").select(
-        line,
-        SOURCE_FILE,
-        F.explode_outer(F.from_json(array, "array<map<string,string>>")).alias("o"),
-    )
-    entries = F.col("o")
-    undeclared = F.map_filter(entries, lambda name, _: ~name.isin(*source.columns))
-    return objects.select(
-        *(F.try_element_at(entries, F.lit(name)).alias(name) for name in source.columns),
-        _non_empty(undeclared).alias(EXTRA),
-        F.when(entries.isNull(), line).alias(CORRUPT),
-        SOURCE_FILE,
-    )
+    objects = lines.select(F.explode(F.from_json(array, "array<map<string,string>>")).alias("o"))
+    keys = objects.select(F.explode(F.map_keys("o"))).distinct()
+    return {row[0] for row in keys.collect()}
 
 
 def _read_parquet(

@@ -155,7 +155,6 @@ def observed(frame: DataFrame, counts: Observation) -> DataFrame:
         counts,
         F.count(F.lit(1)).alias("rows"),
         F.count(readers.CORRUPT).alias("corrupt_rows"),
-        F.collect_set(F.map_keys(readers.EXTRA)).alias("undeclared"),
     )
 
 
@@ -163,4 +162,3 @@ def count(outcome: Outcome, counts: Observation) -> None:
     """Add what was counted, once the frame is written."""
     outcome.rows += counts.get["rows"]
     outcome.corrupt_rows += counts.get["corrupt_rows"]
-    outcome.undeclared |= {name for names in counts.get["undeclared"] for name in names}

@@ -19,7 +19,7 @@ from tests.mesh import Mesh
 
 KINDS = (
     *("ingest", "s3", "metastore", "one of two"),  # as many as `make test` has time for
-    *("ingest", "python alone", "ingest", "mid-commit", "ingest", "JVM alone", "ingest"),
+    *("mid-commit", "python alone", "ingest", "JVM alone", "ingest", "ingest", "ingest"),
 )
 
 

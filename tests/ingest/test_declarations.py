@@ -92,15 +92,15 @@ def test_separator_encoding_line_breaks_gzip_and_decimal_commas_are_as_declared(
 
 
 def test_undeclared_keys_of_json_are_kept_and_warned_of(fresh: Mesh, shown: str) -> None:
-    columns = "visita_id, valor, map_entries(_extra), _corrupt"
+    columns = "visita_id, valor, map_entries(_extra) as extra, _corrupt"
     query = f"select to_json(struct({columns})) from bronze.visita order by visita_id"
     assert [row[0] for row in fresh.query(query)] == [
         '{"_corrupt":"{\\"visita_id\\": 4"}',
-        '{"visita_id":"1","valor":"10.50","map_entries(_extra)":'
+        '{"visita_id":"1","valor":"10.50","extra":'
         '[{"key":"canal","value":"app"},{"key":"itens","value":"[{\\"a\\": 1}]"}]}',
         '{"visita_id":"2"}',
         '{"visita_id":"3"}',
-        '{"visita_id":"5","map_entries(_extra)":[{"key":"canal","value":"loja"}]}',
+        '{"visita_id":"5","extra":[{"key":"canal","value":"loja"}]}',
         '{"visita_id":"6"}',
         '{"visita_id":"7"}',
     ]
