@@ -46,7 +46,7 @@ uva;1.000
 
 VISITAS = """{"visita_id": 1, "valor": 10.50, "canal": "app", "itens": [{"a": 1}]}
 
-[{"visita_id": 2}, {"visita_id": 3, "Valor": null, "canal": null}]
+[{"visita_id": 2}, {"visita_id": 3, "nota": null, "canal": null}]
 {"visita_id": 4
 {"visita_id": 5, "canal": "loja"}
 """
@@ -104,7 +104,7 @@ def test_undeclared_keys_of_json_are_kept_and_warned_of(fresh: Mesh, shown: str)
         '{"visita_id":"6"}',
         '{"visita_id":"7"}',
     ]
-    assert "source visita does not declare canal, itens: kept in the map _extra" in shown
+    assert "source visita does not declare canal, itens, nota: kept in the map _extra" in shown
 
 
 def test_undeclared_columns_of_csv_are_kept_whatever_they_are_called(
