@@ -71,7 +71,7 @@ compose-test: setup ## Run the tests of the images on containers of their own: A
 	@.venv/bin/pytest tests/compose $(ARGS)
 
 ##@ Checks
-.PHONY: lint test-unit test
+.PHONY: lint test-unit test test-faults
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -83,6 +83,8 @@ test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
 test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
+test-faults: setup ## Kill ingest, S3 and metastore at random moments: KILLS=30, SEED=… for the same again
+	@FAULT_KILLS=$(or $(KILLS),30) FAULT_SEED=$(SEED) .venv/bin/pytest -q tests/faults $(ARGS)
 
 ##@ Benchmarks
 .PHONY: bench-pipeline

@@ -1,21 +1,28 @@
 """The command line of the ingest: `python -m ingest`, or `malha-ingest`."""
 
-import time
-from typing import Annotated
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ingest.session import spark_session
-from ingest.sources import check_landing, check_services, landing_uri, select
-from ingest.stream import SourceRun
-from malha.console import errors, run_app, say_error, say_warning
-from malha.errors import Interrupted, MalhaError
-from malha.interrupt import Interrupt
+from ingest.landing import landing_uri
+from ingest.pending import up_to_date
+from ingest.sources import check_landing, check_services, select
+from malha.console import run_app, say_error, say_warning
+from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
 from malha.settings import Settings, load
+
+# What needs Spark is imported where Spark is needed: a run that finds nothing new is a short one.
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from ingest.runs import Results, Tick
+    from ingest.stream import Outcome
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console()
@@ -28,6 +35,10 @@ _EPILOG = """
   malha-ingest cliente pedido   these two
 
   malha-ingest --list           which sources there are, and where their files land
+
+  malha-ingest --replay pedido --since 2026-01-05
+
+                                read what came in since that day again, replacing its rows
 """
 
 
@@ -40,19 +51,38 @@ def ingest(
         ),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the sources and stop.")] = False,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="Read the sources' files again, in place of their rows."),
+    ] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="DAY",
+            help="With --replay: only files first ingested on or after this day (UTC).",
+        ),
+    ] = None,
 ) -> None:
     """Append what has landed since the last run to the bronze tables.
 
     Exits with 0 when every source is up to date, with 1 when one could not be ingested (its table
     is then as it was), with 2 when the command line is wrong.
     """
+    if replay and not sources:
+        raise typer.BadParameter("name the sources to replay", param_hint="--replay")
+    if since and not replay:
+        raise typer.BadParameter("it is for --replay only", param_hint="--since")
     settings = load()
     selected = select(Manifest(settings.manifest_path), sources or [])
     if show_list:
         console.print(_source_table(selected, settings))
         return
     check_services(settings)
-    failures = _ingest(selected, settings)
+    if replay:
+        failures = _replay(selected, settings, since.date() if since else None)
+    else:
+        failures = _ingest(selected, settings)
     for failure in failures:
         say_error(failure)
     if failures:
@@ -60,54 +90,77 @@ def ingest(
 
 
 def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
-    """Ingest each source; one that fails does not keep the others from running.
+    """Ingest what is new of each source; Spark is started only where something is.
 
     Returns:
         The failures.
     """
     landed, failures = _with_landing(selected, settings)
-    if not landed:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        states = list(pool.map(partial(up_to_date, settings=settings), landed))
+    pending = [source for source, done in zip(landed, states, strict=True) if not done]
+    idle = [source.name for source in landed if source not in pending]
+    if not pending:
+        _show("ingested", None, idle)
+        if landed:
+            console.print("nothing new has landed")
         return failures
-    result = Table("source", "files", "rows", "corrupt rows", "seconds", title="ingested")
-    for column in result.columns[1:]:
+
+    from ingest.runs import run_all
+    from ingest.stream import SourceRun
+
+    def work(spark: "SparkSession", source: Source, tick: "Tick") -> "Outcome":
+        return SourceRun(spark, source, settings).run(tick)
+
+    results = run_all(pending, work, settings)
+    _show("ingested", results, idle)
+    return [*failures, *results.failures.values()]
+
+
+def _replay(selected: list[Source], settings: Settings, since: date | None) -> list[MalhaError]:
+    """Replay each source.
+
+    Returns:
+        The failures.
+    """
+    from ingest.replay import Replayed, replay
+    from ingest.runs import run_all
+
+    def work(spark: "SparkSession", source: Source, tick: "Tick") -> "Outcome":
+        return replay(spark, source, settings, since, tick)
+
+    results = run_all(selected, work, settings)
+    _show("replayed", results, [])
+    for name, (outcome, _) in results.outcomes.items():
+        if isinstance(outcome, Replayed) and outcome.gone:
+            say_warning(
+                f"source {name}: {len(outcome.gone)} files are no longer in the landing area, as "
+                f"{outcome.gone[0]}: their rows in bronze stay as they are"
+            )
+    changed = [f"{s.schema_name}.{s.table}" for s in selected if s.name in results.outcomes]
+    if changed:
+        names = " ".join(f"source:{name}+" for name in changed)
+        console.print(f"next: dbt build --full-refresh --select {names}", soft_wrap=True)
+    return list(results.failures.values())
+
+
+def _show(title: str, results: "Results | None", idle: list[str]) -> None:
+    """Print what was done, and warn of columns that nobody declared."""
+    table = Table("source", "files", "rows", "corrupt rows", "seconds", title=title)
+    for column in table.columns[1:]:
         column.justify = "right"
-    interrupt = Interrupt(
-        "stopping; the next run goes on from here (Ctrl-C again to stop at once)", second_ends=True
-    )
-    with _progress() as progress:
-        starting = progress.add_task("starting Spark", counts="")
-        with spark_session(settings) as spark:
-            interrupt.install()
-            progress.remove_task(starting)
-            for source in landed:
-                interrupt.check()
-                started = time.monotonic()
-                task = progress.add_task(source.name, counts="looking for new files")
-
-                def tick(files: int, rows: int, task: TaskID = task) -> None:
-                    interrupt.check()
-                    progress.update(task, counts=f"{files:,} files  {rows:,} rows")
-
-                try:
-                    outcome = SourceRun(spark, source, settings).run(tick)
-                except Interrupted:
-                    raise
-                except MalhaError as error:
-                    failures.append(error)
-                    continue
-                finally:
-                    progress.stop_task(task)
-                counts = (outcome.files, outcome.rows, outcome.corrupt_rows)
-                seconds = f"{time.monotonic() - started:.1f}"
-                result.add_row(source.name, *(f"{count:,}" for count in counts), seconds)
-                if outcome.undeclared:
-                    say_warning(
-                        f"source {source.name} does not declare "
-                        f"{', '.join(sorted(outcome.undeclared))}: left out of bronze"
-                    )
-    if result.row_count:
-        console.print(result)
-    return failures
+    for name in idle:
+        table.add_row(name, "0", "0", "0", "0.0")
+    for name, (outcome, seconds) in (results.outcomes if results else {}).items():
+        counts = (outcome.files, outcome.rows, outcome.corrupt_rows)
+        table.add_row(name, *(f"{count:,}" for count in counts), f"{seconds:.1f}")
+        if outcome.undeclared:
+            say_warning(
+                f"source {name} does not declare {', '.join(sorted(outcome.undeclared))}: "
+                "kept in the map _extra of bronze"
+            )
+    if table.row_count:
+        console.print(table)
 
 
 def _with_landing(
@@ -124,17 +177,6 @@ def _with_landing(
         else:
             landed.append(source)
     return landed, failures
-
-
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[counts]}"),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-    )
 
 
 def _source_table(selected: list[Source], settings: Settings) -> Table:

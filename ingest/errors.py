@@ -4,7 +4,10 @@ MalhaError
 └── IngestError
     ├── UnknownSourceError    no such source, or it declares no landing
     ├── LandingError          the landing path is missing
-    └── DeliveryError         a delivered file cannot be accepted
+    ├── DeliveryError         a delivered file cannot be accepted
+    ├── LockedError           another process ingests the source
+    ├── LostLockError         this run no longer holds the source's lock
+    └── ReplayError           the replay cannot be done as asked
 """
 
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -30,6 +33,18 @@ class LandingError(IngestError):
 
 class DeliveryError(IngestError):
     """A delivered file lacks a declared column or cannot be read."""
+
+
+class LockedError(IngestError):
+    """Another process ingests the source at this moment."""
+
+
+class LostLockError(IngestError):
+    """The source's lock expired while the run held it."""
+
+
+class ReplayError(IngestError):
+    """A replay cannot be done as it was asked for."""
 
 
 def spark_reason(error: BaseException) -> str:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -41,6 +42,12 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     finally:
         with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
             spark.stop()
+
+
+def jvm_pid(spark: SparkSession) -> int:
+    """The process of the driver's JVM, which may outlive this one by seconds."""
+    jvm: Any = spark._jvm
+    return int(jvm.java.lang.ProcessHandle.current().pid())
 
 
 @contextmanager

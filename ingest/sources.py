@@ -1,12 +1,10 @@
 """Which sources to ingest, and whether what they need is there before Spark is started."""
 
-import fcntl
-import os
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from ingest.errors import IngestError, LandingError, UnknownSourceError
+from ingest.errors import LandingError, UnknownSourceError
+from ingest.landing import landing_uri as landing_uri
+from ingest.lock import exclusive as exclusive
 from malha import metastore, s3
 from malha.manifest import Manifest, Source
 from malha.settings import Settings
@@ -27,11 +25,6 @@ def select(manifest: Manifest, names: Sequence[str]) -> list[Source]:
             "under `sources:` in dbt_project/models whose config.meta.landing has path and format"
         )
     return [manifest.sources[name] for name in dict.fromkeys(names or manifest.sources)]
-
-
-def landing_uri(source: Source, settings: Settings) -> str:
-    """The URI below which the source's files arrive."""
-    return f"{settings.landing_uri.rstrip('/')}/{source.landing.path}"
 
 
 def check_services(settings: Settings) -> None:
@@ -65,27 +58,3 @@ def check_landing(source: Source, settings: Settings) -> None:
             f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "
             "files there, or correct config.meta.landing.path of the source"
         )
-
-
-@contextmanager
-def exclusive(source: Source, settings: Settings) -> Iterator[None]:
-    """Keep every other process that has the same STACK_DIR from ingesting the source.
-
-    Raises:
-        IngestError: another one does so at this moment.
-    """
-    settings.stack_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.stack_dir / f"ingest-{source.name}.lock"
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise IngestError(
-                f"source {source.name} is being ingested by {lock.read()}: "
-                "wait until that has ended, then run this again if need be"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        yield

@@ -2,8 +2,7 @@
 
 Spark's file source decides which files are new and remembers them in the source's checkpoint; it
 reads only their names. The files' contents are read by `ingest.readers`, which can look at each
-header first. A batch that a crash left undone runs again with the same files, and the mark that
-its commit carries tells whether its rows are already there.
+header first. A batch that a crash left undone runs again, without the files whose rows bronze has.
 """
 
 from collections.abc import Callable
@@ -16,8 +15,9 @@ from pyspark.sql.types import BinaryType, LongType, StringType, StructType, Time
 
 from ingest import bronze, readers
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
-from ingest.session import log_path
-from ingest.sources import exclusive, landing_uri
+from ingest.landing import landing_uri
+from ingest.lock import Lock, exclusive
+from ingest.session import jvm_pid, log_path
 from malha.errors import MalhaError
 from malha.manifest import Source
 from malha.settings import Settings
@@ -40,7 +40,7 @@ class Outcome:
     rows: int = 0
     corrupt_rows: int = 0
     undeclared: set[str] = field(default_factory=set)
-    """Columns that the files have and the source does not declare; they were left out."""
+    """Columns that the files have and the source does not declare; they are in `_extra`."""
 
 
 class SourceRun:
@@ -60,11 +60,13 @@ class SourceRun:
 
         Raises:
             DeliveryError: a file cannot be accepted; the table is as it was.
+            LockedError: another run of the source is under way.
             IngestError: Spark failed; the next run does what this one did not.
         """
         try:
-            with exclusive(self._source, self._settings):
-                self._run(tick)
+            with exclusive(self._source, self._settings, pids=[jvm_pid(self._spark)]) as lock:
+                assert lock is not None  # noqa: S101 - only without the metastore
+                self._run(lock, tick)
         except SPARK_ERRORS as error:
             cause = self._error or error
             if isinstance(cause, MalhaError):
@@ -76,7 +78,7 @@ class SourceRun:
         tick(self.outcome.files, self.outcome.rows)
         return self.outcome
 
-    def _run(self, tick: Callable[[int, int], None]) -> None:
+    def _run(self, lock: Lock, tick: Callable[[int, int], None]) -> None:
         bronze.prepare(self._spark, self._source)
         files = (
             self._spark.readStream.format("binaryFile")
@@ -86,10 +88,21 @@ class SourceRun:
             # when it was copied back from a backup for instance.
             .option("maxFileAge", "36500d")
             .load(landing_uri(self._source, self._settings))
-            .select("path")
+            # The name that `_source_file` will have, and the one by which the file can be read.
+            .select(readers.source_file(), "path")
         )
+
+        def append(batch: DataFrame, number: int) -> None:
+            try:
+                uris = {row[0]: row[1] for row in batch.collect()}
+                self._append_files(uris, number, lock)
+            except Exception as error:
+                # Spark would turn it into text; `run` raises it as it was.
+                self._error = error
+                raise
+
         query = (
-            files.writeStream.foreachBatch(self._append)
+            files.writeStream.foreachBatch(append)
             .queryName(f"ingest {self._source.name}")
             .option("checkpointLocation", f"{self._settings.checkpoint_uri}/{self._source.name}")
             .trigger(availableNow=True)
@@ -97,6 +110,7 @@ class SourceRun:
         )
         try:
             while not query.awaitTermination(timeout=0.25):  # type: ignore[arg-type]
+                lock.check_alive()
                 tick(self.outcome.files, self.outcome.rows + self._rows_being_read())
         finally:
             with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
@@ -104,30 +118,47 @@ class SourceRun:
 
     def _rows_being_read(self) -> int:
         stages = self._spark.sparkContext._jsc.sc().statusStore().activeStages()
-        return sum(stages.apply(i).inputRecords() for i in range(stages.size()))
+        mine = [
+            stage
+            for stage in (stages.apply(i) for i in range(stages.size()))
+            if stage.description().isDefined() and stage.description().get() == self._description
+        ]
+        return sum(stage.inputRecords() for stage in mine)
 
-    def _append(self, files: DataFrame, batch_id: int) -> None:
-        try:
-            self._append_files([row.path for row in files.collect()], batch_id)
-        except Exception as error:
-            # Spark would turn it into text; `run` raises it as it was.
-            self._error = error
-            raise
+    @property
+    def _description(self) -> str:
+        """What tells the jobs of this source from those of others that run beside it."""
+        return f"ingest {self._source.name}"
 
-    def _append_files(self, uris: list[str], batch_id: int) -> None:
+    def _append_files(self, uris: dict[str, str], number: int, lock: Lock) -> None:
+        """Append the rows of files, given by `_source_file`, that bronze does not have yet."""
         context = self._spark.sparkContext
-        batch = f"{context.getLocalProperty('sql.streaming.queryId')}/{batch_id}"
-        if not uris or bronze.has_batch(self._spark, self._source, batch):
+        context.setJobDescription(self._description)
+        done = bronze.ingested(self._spark, self._source, list(uris))
+        new = sorted(uri for name, uri in uris.items() if name not in done)
+        if not new:
             return
-        self.outcome.files += len(uris)
-        frame, undeclared = readers.read(self._spark, self._source, uris, self._settings)
+        self.outcome.files += len(new)
+        frame, undeclared = readers.read(self._spark, self._source, new, self._settings)
         counts = Observation()
-        counted = frame.observe(
-            counts,
-            F.count(F.lit(1)).alias("rows"),
-            F.count(readers.CORRUPT).alias("corrupt_rows"),
-        )
-        bronze.append(counted, self._source, batch=batch, batch_id=batch_id)
-        self.outcome.rows += counts.get["rows"]
-        self.outcome.corrupt_rows += counts.get["corrupt_rows"]
+        batch = f"{context.getLocalProperty('sql.streaming.queryId')}/{number}"
+        batch_id = bronze.next_batch_id(self._spark, self._source)
+        lock.check()
+        bronze.append(observed(frame, counts), self._source, batch=batch, batch_id=batch_id)
         self.outcome.undeclared |= undeclared
+        count(self.outcome, counts)
+
+
+def observed(frame: DataFrame, counts: Observation) -> DataFrame:
+    """The frame, whose rows are counted as they are written."""
+    return frame.observe(
+        counts,
+        F.count(F.lit(1)).alias("rows"),
+        F.count(readers.CORRUPT).alias("corrupt_rows"),
+    )
+
+
+def count(outcome: Outcome, counts: Observation) -> None:
+    """Add what was counted, once the frame is written."""
+    outcome.rows += counts.get["rows"]
+    outcome.corrupt_rows += counts.get["corrupt_rows"]

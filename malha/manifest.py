@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dbt_artifacts_parser.parser import parse_manifest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from malha.errors import ManifestError
 
 Format = Literal["csv", "json", "parquet"]
+Encoding = Literal["utf-8", "iso-8859-1"]
 
 
 ADDED_COLUMNS = {
+    "_extra": "map<string,string>",
     "_ingested_at": "timestamp",
     "_source_file": "string",
     "_batch_id": "bigint",
@@ -29,6 +31,22 @@ class Landing(BaseModel):
 
     path: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)*$")
     format: Format
+    separator: str = Field(",", pattern=r'^[^"\r\n]$')
+    """Between the fields of a CSV line."""
+    encoding: Encoding = "utf-8"
+    """Of CSV files. UTF-8 comes with or without a byte order mark."""
+    multiline: bool = False
+    """Whether a quoted field of CSV may hold line breaks; such a file is read by one task."""
+    decimal_comma: tuple[str, ...] = ()
+    """Columns whose numbers are written as 1.234,56; bronze has them as 1234.56."""
+
+    @model_validator(mode="after")
+    def _check_csv(self) -> "Landing":
+        """Refuse what only CSV has where the files are something else."""
+        of_csv = {"separator", "encoding", "multiline"} & self.model_fields_set
+        if of_csv and self.format != "csv":
+            raise ValueError(f"{', '.join(sorted(of_csv))} is for format csv only")
+        return self
 
 
 class Source(BaseModel):
@@ -42,6 +60,12 @@ class Source(BaseModel):
     landing: Landing
     columns: tuple[str, ...] = Field(min_length=1)
     """The declared columns, as delivered; those that the ingest adds are left out."""
+
+    @model_validator(mode="after")
+    def _check_decimal_comma(self) -> "Source":
+        if unknown := sorted(set(self.landing.decimal_comma) - set(self.columns)):
+            raise ValueError(f"landing.decimal_comma names {', '.join(unknown)}, not a column")
+        return self
 
 
 class Column(BaseModel):
@@ -171,5 +195,5 @@ def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
 
 def _unusable(unique_id: str, file: str, error: ValidationError) -> ManifestError:
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(str(part) for part in problem["loc"]) or "declaration"
     return ManifestError(f"{file}: {unique_id}: {where}: {problem['msg']} ({problem['input']!r})")

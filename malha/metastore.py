@@ -1,7 +1,5 @@
 """The Hive metastore, seen from Python: Thrift calls without Spark."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from hive_metastore.ThriftHiveMetastore import Client
@@ -13,18 +11,25 @@ from malha.errors import UnreachableError
 from malha.settings import Settings
 
 
-@contextmanager
-def client(settings: Settings) -> Iterator[Client]:
-    """A connection to the metastore for a few calls, each given 5 seconds."""
-    address = urlsplit(settings.metastore_uri)
-    socket = TSocket.TSocket(address.hostname, address.port)
-    socket.setTimeout(5000)
-    transport = TTransport.TBufferedTransport(socket)
-    transport.open()
-    try:
-        yield Client(TBinaryProtocol.TBinaryProtocol(transport))
-    finally:
-        transport.close()
+class client:
+    """A connection to the metastore for a few calls, each given 5 seconds.
+
+    A class, since the exceptions that Thrift generates are immutable, which a generator's context
+    manager cannot pass on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        address = urlsplit(settings.metastore_uri)
+        socket = TSocket.TSocket(address.hostname, address.port)
+        socket.setTimeout(5000)
+        self._transport = TTransport.TBufferedTransport(socket)
+
+    def __enter__(self) -> Client:
+        self._transport.open()
+        return Client(TBinaryProtocol.TBinaryProtocol(self._transport))
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
 
 
 def check(settings: Settings) -> None:

@@ -88,7 +88,8 @@ def restore(settings: Settings, backup: IO[bytes]) -> None:
     """
     _check_empty(settings)
     client = s3.client(settings)
-    with _no_ingest(settings), tempfile.TemporaryDirectory() as folder:
+    # The metastore may be stopped: whoever would ingest needs it too.
+    with _no_ingest(settings, in_metastore=False), tempfile.TemporaryDirectory() as folder:
         # Those of tables that are gone would keep the ingest from reading landed files.
         _remove(client, settings.checkpoint_uri, settings)
         dump = Path(folder) / _DUMP
@@ -143,10 +144,10 @@ def _check_empty(settings: Settings) -> None:
 
 
 @contextmanager
-def _no_ingest(settings: Settings) -> Iterator[None]:
+def _no_ingest(settings: Settings, *, in_metastore: bool = True) -> Iterator[None]:
     with ExitStack() as stack:
         for source in Manifest(settings.manifest_path).sources.values():
-            stack.enter_context(exclusive(source, settings))
+            stack.enter_context(exclusive(source, settings, in_metastore=in_metastore))
         yield
 
 

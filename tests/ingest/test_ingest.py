@@ -59,7 +59,12 @@ def test_csv_is_matched_by_its_header_not_by_position(fresh: Mesh) -> None:
     assert counts(ok(result), "cliente") == (2, 2, 0)
     rows = fresh.query("select cliente_id, nome from bronze.cliente order by 1")
     assert rows == [("1", "Alice"), ("2", "Bob")]
-    assert "warning: source cliente does not declare idade: left out of bronze" in result.stderr
+    assert (
+        "warning: source cliente does not declare idade: kept in the map _extra of bronze"
+        in result.stderr
+    )
+    extra = fresh.query("select nome, _extra['idade'] from bronze.cliente order by 1")
+    assert extra == [("Alice", None), ("Bob", "30")]
 
 
 def test_bad_line_is_noticed_in_a_file_with_an_undeclared_column(fresh: Mesh) -> None:
@@ -256,3 +261,40 @@ def test_list_shows_sources_and_where_their_files_land(fresh: Mesh) -> None:
 
 def test_help_shows_examples(fresh: Mesh) -> None:
     assert "malha-ingest cliente pedido" in ok(fresh.ingest("--help"))
+
+
+def test_run_that_finds_nothing_new_starts_no_spark(fresh: Mesh) -> None:
+    ok(fresh.ingest("cliente"))
+    fresh.put("clientes/cliente/_partial/x.csv", "cliente_id,nome\n27,Hidden\n")
+    fresh.put("clientes/cliente/.y.csv", "cliente_id,nome\n28,Hidden\n")
+    log = fresh.folder / "logs/ingest.log"
+    logged = log.stat().st_size
+    assert "nothing new has landed" in ok(fresh.ingest("cliente"))
+    assert log.stat().st_size == logged
+    fresh.put("clientes/cliente/zz.csv", "cliente_id,nome\n29,Rui\n")
+    assert counts(ok(fresh.ingest("cliente")), "cliente") == (1, 1, 0)
+    assert fresh.count("bronze.cliente where nome = 'Hidden'") == 0
+
+
+def test_rows_are_not_ingested_again_when_the_checkpoint_is_lost(fresh: Mesh) -> None:
+    before = fresh.count("bronze.cliente")
+    for found in fresh.files(f"{fresh.settings.checkpoint_uri}/cliente/"):
+        fresh.remove(found)
+    fresh.put("clientes/cliente/zzz.csv", "cliente_id,nome\n30,Lia\n")
+    assert counts(ok(fresh.ingest("cliente")), "cliente") == (1, 1, 0)
+    assert fresh.count("bronze.cliente") == before + 1
+
+
+def test_rows_are_not_ingested_again_when_maintenance_followed_a_crash(fresh: Mesh) -> None:
+    before = fresh.count("bronze.cliente")
+    fresh.remove(fresh.files(f"{fresh.settings.checkpoint_uri}/cliente/commits/")[-1])
+    fresh.query(
+        "call lake.system.rewrite_data_files(table => 'bronze.cliente',"
+        " options => map('rewrite-all', 'true'))"
+    )
+    fresh.query(
+        "call lake.system.expire_snapshots(table => 'bronze.cliente',"
+        " older_than => timestamp '2999-01-01', retain_last => 1)"
+    )
+    assert counts(ok(fresh.ingest("cliente")), "cliente") == (0, 0, 0)
+    assert fresh.count("bronze.cliente") == before

@@ -25,7 +25,7 @@ CLIENTE = Source(
     ],
 )
 def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
-    assert parse_header("s3a://landing/x.csv", start) == columns
+    assert parse_header("s3a://landing/x.csv", start, CLIENTE.landing) == columns
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,25 @@ def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
 )
 def test_bad_header_is_refused_with_the_file_named(start: bytes, message: str) -> None:
     with pytest.raises(DeliveryError, match=rf"s3a://landing/x\.csv: .*{message}"):
-        parse_header("s3a://landing/x.csv", start)
+        parse_header("s3a://landing/x.csv", start, CLIENTE.landing)
+
+
+@pytest.mark.parametrize(
+    ("start", "options"),
+    [
+        (b"c\xf3digo;pre\xe7o\r\n1;2\r\n", {"separator": ";", "encoding": "iso-8859-1"}),
+        ("código;preço\n1;2\n".encode(), {"separator": ";"}),
+        ("código\tpreço\n1\t2\n".encode("utf-8-sig"), {"separator": "\t"}),
+    ],
+)
+def test_header_is_read_as_the_source_declares(start: bytes, options: dict[str, str]) -> None:
+    landing = Landing.model_validate({"path": "a/b", "format": "csv"} | options)
+    assert parse_header("s3a://landing/x.csv", start, landing) == ("código", "preço")
+
+
+def test_wrong_separator_is_hinted_at() -> None:
+    with pytest.raises(DeliveryError, match="The declared separator is ','"):
+        check_columns(CLIENTE, [Delivery("x.csv", ("cliente_id;nome",))])
 
 
 def test_missing_column_is_named_with_file_and_source() -> None:

@@ -75,6 +75,16 @@ def _landing(**landing: Any) -> Change:
     ("change", "message"),
     [
         (_landing(path="x", format="xml"), r"cliente: landing\.format: .*'csv'.*\('xml'\)"),
+        (
+            _landing(path="x", format="json", encoding="iso-8859-1", separator=";"),
+            r"encoding, separator is for format csv only",
+        ),
+        (_landing(path="x", format="csv", separator=";;"), r"landing\.separator: .*\(';;'\)"),
+        (_landing(path="x", format="csv", encoding="cp1252"), r"landing\.encoding: .*'utf-8'"),
+        (
+            _landing(path="x", format="csv", decimal_comma=["nome", "preço"]),
+            r"landing\.decimal_comma names preço, not a column",
+        ),
         (_landing(format="csv"), r"landing\.path: Field required"),
         (_landing(path="../x y", format="csv"), r"landing\.path: String should match"),
         (_landing(path="x", format="csv", typo=1), r"landing\.typo: Extra inputs"),

@@ -1,0 +1,295 @@
+"""One run of a source at a time, on this machine and on all that share the metastore.
+
+Two locks, since each covers what the other does not. The file lock ends with its process, however
+that ends, and does not end while the process is only frozen. The metastore's is seen from every
+machine; it is renewed by heartbeats and expires without them (`metastore.txn.timeout`). It is on a
+name of its own, so that it never meets the lock that Iceberg takes on the table for each commit.
+"""
+
+import fcntl
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from hive_metastore.ttypes import (
+    CheckLockRequest,
+    HeartbeatRequest,
+    LockComponent,
+    LockLevel,
+    LockRequest,
+    LockState,
+    LockType,
+    NoSuchLockException,
+    ShowLocksRequest,
+    ShowLocksResponseElement,
+    UnlockRequest,
+)
+from thrift.Thrift import TException
+
+from ingest.errors import LockedError, LostLockError
+from malha import metastore
+from malha.console import say_warning
+from malha.errors import UnreachableError
+from malha.manifest import Source
+from malha.settings import Settings
+
+HEARTBEAT_SECONDS = 5
+"""Time between two heartbeats; whoever waits sees within two of them whether a holder lives."""
+
+_EXPIRY_SECONDS = 180
+"""How long at most to wait for the lock of a dead holder; the metastore drops it well before."""
+
+_AGENT = re.compile(r"^malha-ingest (?P<place>\S*) (?P<processes>\d+@\d+(?: \d+@\d+)*)$")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine; the second in which it began tells it from a later namesake."""
+
+    pid: int
+    began: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Process":
+        """The process that has this number now."""
+        return cls(pid, int(psutil.Process(pid).create_time()))
+
+    def lives(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        try:
+            process = psutil.Process(self.pid)
+            # The clock may have been set since, by a second or two.
+            same = abs(process.create_time() - self.began) < 3
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+class Lock:
+    """The held lock of a source."""
+
+    def __init__(self, source: Source, settings: Settings, lock_id: int) -> None:
+        self._source = source
+        self._settings = settings
+        self._id = lock_id
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that it is still held, right before a commit.
+
+        Raises:
+            LostLockError: it expired, as after a long sleep of this machine.
+            UnreachableError: the metastore does not answer.
+        """
+        if not self._lost.is_set():
+            with _reporting(self._settings):
+                if _heartbeat(self._settings, self._id):
+                    return
+        raise LostLockError(
+            f"source {self._source.name}: its lock in the metastore expired during this run, so "
+            "nothing more was written: run it again"
+        )
+
+    def check_alive(self) -> None:
+        """Make sure that no heartbeat found it lost; asks nobody.
+
+        Raises:
+            LostLockError: one did.
+        """
+        if self._lost.is_set():
+            self.check()
+
+    def release(self) -> None:
+        """Give it back; nothing happens where it is lost or the metastore is away."""
+        self._ended.set()
+        self._thread.join(timeout=30)
+        with suppress(TException, OSError), metastore.client(self._settings) as client:
+            client.unlock(UnlockRequest(self._id))
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            try:
+                if not _heartbeat(self._settings, self._id):
+                    self._lost.set()
+                    return
+            except (TException, OSError):
+                continue  # the metastore starts again; whether the lock outlived that, check() says
+
+
+@contextmanager
+def exclusive(
+    source: Source, settings: Settings, *, pids: Sequence[int] = (), in_metastore: bool = True
+) -> Iterator[Lock | None]:
+    """Keep every other process from ingesting the source.
+
+    The lock of a process of this machine that is dead is taken over at once; that of a dead one
+    elsewhere as soon as the metastore drops it.
+
+    Args:
+        pids: other processes that may still write for this one when it is dead, as its JVM.
+        in_metastore: false where the metastore is down; then only this STACK_DIR is kept out.
+
+    Raises:
+        LockedError: another one does so at this moment.
+        UnreachableError: the metastore does not answer.
+    """
+    with _file_lock(source, settings):
+        if not in_metastore:
+            yield None
+            return
+        lock = Lock(source, settings, _acquire(source, settings, pids))
+        try:
+            yield lock
+        finally:
+            lock.release()
+
+
+@contextmanager
+def _file_lock(source: Source, settings: Settings) -> Iterator[None]:
+    settings.stack_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.stack_dir / f"ingest-{source.name}.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise _locked(source, lock.read() or "another process") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        yield
+
+
+def _acquire(source: Source, settings: Settings, pids: Sequence[int]) -> int:
+    """Take the metastore's lock; return its number."""
+    processes = [Process.of(pid) for pid in (os.getpid(), *pids)]
+    agent = " ".join(["malha-ingest", _place(), *(f"{one.pid}@{one.began}" for one in processes)])
+    request = LockRequest(
+        component=[
+            LockComponent(
+                type=LockType.EXCLUSIVE,
+                level=LockLevel.TABLE,
+                dbname=source.schema_name,
+                tablename=_name(source),
+            )
+        ],
+        user="malha-ingest",
+        hostname=socket.gethostname(),
+        agentInfo=agent,
+    )
+    with _reporting(settings), metastore.client(settings) as client:
+        answer = client.lock(request)
+        try:
+            if answer.state != LockState.ACQUIRED:
+                _wait(source, settings, answer.lockid)
+        except BaseException:
+            with suppress(TException, OSError):
+                client.unlock(UnlockRequest(answer.lockid))
+            raise
+    return int(answer.lockid)
+
+
+def _wait(source: Source, settings: Settings, lock_id: int) -> None:
+    """Wait until those that stand before this lock are gone.
+
+    Raises:
+        LockedError: one of them is alive.
+    """
+    first_seen: dict[int, int] = {}
+    warned = False
+    deadline = time.monotonic() + _EXPIRY_SECONDS
+    while True:
+        with metastore.client(settings) as client:
+            if client.check_lock(CheckLockRequest(lock_id)).state == LockState.ACQUIRED:
+                return
+            shown = client.show_locks(ShowLocksRequest(source.schema_name, _name(source)))
+            for other in shown.locks or []:
+                if other.lockid >= lock_id:
+                    continue  # it stands behind this one
+                holder = f"process {_pid(other)} on {other.hostname}"
+                alive = _alive(other)
+                if alive is False:
+                    with suppress(NoSuchLockException):
+                        client.unlock(UnlockRequest(other.lockid))
+                    continue
+                # Of a holder elsewhere, only its heartbeats tell.
+                beat = other.lastheartbeat or 0
+                if alive or first_seen.setdefault(other.lockid, beat) != beat:
+                    raise _locked(source, holder)
+                if time.monotonic() > deadline:
+                    raise _locked(source, holder)
+                if not warned and other.lockid in first_seen:
+                    warned = True
+                    say_warning(
+                        f"source {source.name} is locked by {holder}: waiting for a sign of it, "
+                        "or until its lock expires"
+                    )
+        time.sleep(0.2)
+
+
+def _alive(lock: ShowLocksResponseElement) -> bool | None:
+    """Whether a lock's holder runs; None where that cannot be seen from here, or not yet.
+
+    A JVM without its Python process ends by itself, but may write until then.
+    """
+    found = _AGENT.match(lock.agentInfo or "")
+    if found is None or lock.hostname != socket.gethostname() or found["place"] != _place():
+        return None
+    processes = [one.split("@") for one in found["processes"].split(" ")]
+    first, *others = [Process(int(pid), int(began)).lives() for pid, began in processes]
+    return True if first else None if any(others) else False
+
+
+def _pid(lock: ShowLocksResponseElement) -> str:
+    found = _AGENT.match(lock.agentInfo or "")
+    return found["processes"].partition("@")[0] if found else "unknown"
+
+
+def _place() -> str:
+    """Among whose processes this one counts: two containers of one name are two places."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return "-"
+
+
+def _name(source: Source) -> str:
+    return f"{source.table}:ingest"
+
+
+def _heartbeat(settings: Settings, lock_id: int) -> bool:
+    """Renew a lock; whether it was still there."""
+    try:
+        with metastore.client(settings) as client:
+            client.heartbeat(HeartbeatRequest(lockid=lock_id))
+    except NoSuchLockException:
+        return False
+    return True
+
+
+@contextmanager
+def _reporting(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except (TException, OSError) as error:
+        raise UnreachableError(
+            f"the metastore at {settings.metastore_uri} does not answer ({error}): "
+            "run this again when it does"
+        ) from error
+
+
+def _locked(source: Source, holder: str) -> LockedError:
+    return LockedError(
+        f"source {source.name} is being ingested by {holder}: "
+        "wait until that has ended, then run this again if need be"
+    )
