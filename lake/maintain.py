@@ -87,7 +87,8 @@ def maintain(session: Session, table: TableName, policy: Policy, say: Say) -> Ou
     elif plan.rewrite_files or plan.rewrite_manifests:
         if plan.rewrite_files:
             step("compacting", _rewrite_data_files(session, table, policy))
-            if _files(session, table, policy).deletes >= policy.min_files:
+            # A delete file outlives the data files that it was for, until it is rewritten itself.
+            if _files(session, table, policy).deletes:
                 step("compacting deletes", _rewrite_delete_files(table))
         if _files(session, table, policy).manifests >= planning.MANIFESTS:
             call = f"call lake.system.rewrite_manifests(table => {literal(table.relation)})"

@@ -20,7 +20,7 @@ _PUBLICATIONS = """
     ) using iceberg
 """
 
-STATE = "spark.sql.iceberg.snapshot-property.malha.batch"
+STATE = "`spark.sql.iceberg.snapshot-property.malha.batch`"
 """What a session sets so that its commits carry state."""
 
 
