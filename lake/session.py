@@ -1,5 +1,6 @@
 """Statements through the Thrift Server, however long they take."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -22,6 +23,11 @@ _RUNNING = (
 )
 
 _BROKEN = (HiveError, TException, OSError, EOFError)
+
+_PREFIXES = re.compile(r"^(?:(?:[\w.$]+(?:Exception|Error)|Error running query): |\[\w+\] )+")
+
+# What Iceberg says where it is not the first to commit.
+_CONFLICT = re.compile(r"conflicted with another concurrent|CommitFailedException")
 
 Row = dict[str, Any]
 """A row by its columns' names; timestamps have UTC as their zone."""
@@ -103,6 +109,7 @@ def _in_utc(value: Any) -> Any:
 
 
 def _reason(message: str) -> str:
-    """The first line of what Spark says, without what it puts before it."""
-    line = message.strip().partition("\n")[0]
-    return line.removeprefix("Error running query: ").strip().rstrip(".")
+    """What Spark says, in one line and without the names of Java's classes before it."""
+    if _CONFLICT.search(message):
+        return "another writer committed meanwhile: run it again"
+    return _PREFIXES.sub("", message.strip()).partition("\n")[0].rstrip(".")

@@ -1,5 +1,6 @@
 """The tour that `make demo-rollback` gives: a product changes, goes back, and forward again."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -54,7 +55,7 @@ def demo_rollback(settings: Settings, console: Console) -> None:
 def _order(url: str) -> dict[str, object]:
     try:
         answer = httpx.get(url, timeout=60)
-        rows = answer.json() if answer.is_success else []
+        rows = json.loads(answer.text, parse_float=Decimal) if answer.is_success else []
     except (httpx.HTTPError, ValueError):
         rows = []
     for row in rows:
@@ -72,7 +73,7 @@ def _expect(url: str, value: Decimal) -> None:
 def _land(cliente_id: object, value: Decimal, settings: Settings) -> str:
     """Land the order anew, in a file that sorts after all that landed before; return its URI."""
     bucket, prefix = s3.split_uri(settings.landing_uri)
-    name = f"pedidos/pedido/pedido-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+    name = f"pedidos/pedido/pedido_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
     body = f"pedido_id,cliente_id,valor\n{_ORDER},{cliente_id},{value}\n"
     with s3.reporting(settings):
         s3.client(settings).put_object(
