@@ -15,7 +15,8 @@ from lake.session import _reason, literal
         ),
         (
             "Error running query: [TABLE_OR_VIEW_NOT_FOUND] "
-            "org.apache.spark.sql.AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `x` cannot be found.\nIf you did not",
+            "org.apache.spark.sql.AnalysisException: "
+            "[TABLE_OR_VIEW_NOT_FOUND] The table or view `x` cannot be found.\nIf you did not",
             "The table or view `x` cannot be found",
         ),
         (
