@@ -51,19 +51,17 @@ _MAINTAIN_EXAMPLES = """
 
   malha-lake maintain bronze.pedido        this one
 
-  MAINTAIN_SNAPSHOT_DAYS=1 malha-lake maintain   states older than a day expire too
+  MAINTAIN_SNAPSHOT_DAYS=14 malha-lake maintain   keeps two weeks
 """
 
 _ROLLBACK_EXAMPLES = """
 [bold]Examples[/bold]
 
-  malha-lake history cliente_pedido                           what there is to go back to
+  malha-lake history cliente_pedido              what there is
 
-  malha-lake rollback cliente_pedido previous                 to the state before this one
+  malha-lake rollback cliente_pedido previous    the state before this one
 
-  malha-lake rollback cliente_pedido 7193847193847193847      to this snapshot
-
-  malha-lake rollback cliente_pedido 2026-01-05T12:00:00Z     to the state of that moment (UTC)
+  malha-lake rollback cliente_pedido 2026-01-05T12:00:00Z
 """
 
 
