@@ -74,7 +74,7 @@ ENV PATH=/opt/build/bin:$PATH \
     UV_LINK_MODE=copy
 COPY pyproject.toml stack/venv.sh ./
 COPY requirements/*.in requirements/
-RUN touch README.md && mkdir -p malha ingest api/routes stack
+RUN touch README.md && mkdir -p malha ingest api/routes lake stack
 
 FROM build AS api-venv
 COPY requirements/api.txt requirements/
@@ -132,8 +132,9 @@ COPY --from=dbt /app/dbt_project/target/manifest.json dbt_project/target/
 COPY thrift/conf thrift/conf
 COPY malha malha
 COPY ingest ingest
+COPY lake lake
 COPY stack stack
-RUN python3 -m compileall -q malha ingest stack
+RUN python3 -m compileall -q malha ingest lake stack
 
 # Everything on Java shares these layers: metastore, Thrift Server, ingest and the cluster.
 FROM java AS runtime

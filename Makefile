@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
+LAKE = test -f $${DBT_TARGET_PATH:-dbt_project/target}/manifest.json || .venv/bin/dbt --quiet parse; $(PY) -m lake
 
 .PHONY: help
 help: ## List the tasks
@@ -69,6 +70,19 @@ compose-clean: ## Stop the containers and remove all their data
 	@docker compose --profile '*' down --volumes
 compose-test: setup ## Run the tests of the images on containers of their own: ARGS="-k backup" for some
 	@.venv/bin/pytest tests/compose $(ARGS)
+
+##@ The lake
+.PHONY: publish-status maintain history rollback demo-rollback
+publish-status: setup ## Show each product: snapshot, age, rows, tests, what waits on a branch
+	@$(LAKE) status $(ARGS)
+maintain: setup ## Compact small files, expire snapshots, remove orphans: DRY_RUN=1 prints it alone
+	@$(LAKE) maintain $(if $(filter-out 0,$(DRY_RUN)),--dry-run) $(ARGS)
+history: setup ## List the snapshots that a product can be put back to: PRODUCT=cliente_pedido
+	@$(LAKE) history $(PRODUCT)
+rollback: setup ## Put a product back: PRODUCT=… TO=previous, a snapshot, or a moment in UTC
+	@$(LAKE) rollback $(PRODUCT) $(TO)
+demo-rollback: setup ## Change a product of the demo, put it back, and build it forward again
+	@$(PY) -m stack demo-rollback
 
 ##@ Checks
 .PHONY: lint test-unit test test-faults

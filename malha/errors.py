@@ -7,6 +7,7 @@
     ├── Interrupted           the user asked to stop
     ├── ingest.errors.IngestError
     ├── api.errors.ApiError
+    ├── lake.errors.LakeError
     └── stack.errors.StackError
 
 Each message says what was wrong, with what value, and what to do about it; commands print it

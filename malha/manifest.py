@@ -68,6 +68,16 @@ class Source(BaseModel):
         return self
 
 
+class BuiltTable(BaseModel):
+    """A table that dbt builds: a model or a snapshot that is neither view nor ephemeral."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    schema_name: str
+    table: str
+
+
 class Column(BaseModel):
     """A column of a product's contract."""
 
@@ -102,7 +112,7 @@ class Product(BaseModel):
     lookup: Column | None
 
 
-Declared = TypeVar("Declared", Source, Product)
+Declared = TypeVar("Declared", Source, BuiltTable, Product)
 
 
 class Manifest:
@@ -128,6 +138,7 @@ class Manifest:
             ) from error
         self.path = path
         self.sources = _by_name(self._read_sources())
+        self.tables = _by_name(self._read_tables())
         self.products = _by_name(self._read_products())
 
     def _read_sources(self) -> Iterator[Source]:
@@ -145,6 +156,13 @@ class Manifest:
                 )
             except ValidationError as error:
                 raise _unusable(unique_id, node.original_file_path, error) from None
+
+    def _read_tables(self) -> Iterator[BuiltTable]:
+        for _, node in sorted(self._manifest.nodes.items()):
+            if node.resource_type not in ("model", "snapshot"):
+                continue
+            if node.config.materialized not in ("view", "ephemeral"):
+                yield BuiltTable(name=node.name, schema_name=node.schema_, table=node.alias)
 
     def _read_products(self) -> Iterator[Product]:
         groups = {group.name: group for group in self._manifest.groups.values()}

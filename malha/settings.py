@@ -155,6 +155,31 @@ class Settings(BaseSettings):
         30, gt=0, description="Seconds after which a query is cancelled and answered with 504"
     )
 
+    maintain_snapshot_days: float = Field(
+        7, ge=0, description="Days for which each state that a table was in stays readable"
+    )
+    maintain_branch_days: float = Field(
+        7, ge=0, description="Days after which a branch that a build left behind is dropped"
+    )
+    maintain_orphan_days: float = Field(
+        3,
+        ge=0,
+        description="Age in days from which a file that no snapshot knows is removed; less than 1 "
+        "only with `--force`",
+    )
+    maintain_target_file_mb: int = Field(
+        128,
+        ge=4,
+        description="Size in MiB of the data files that small ones are rewritten to; a file of "
+        "less than three quarters of it is small",
+    )
+    maintain_min_files: int = Field(
+        2, gt=1, description="Number of small files in a partition from which they are rewritten"
+    )
+    maintain_delete_files: int = Field(
+        1, gt=0, description="Number of delete files from which a data file is rewritten"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _follow(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from malha.errors import UnreachableError
 from malha.settings import child_environment, load
 from malha.spark import spark_environment
 from stack import demo as tour
+from stack import demo_rollback as going_back
 from stack import lifecycle
 from stack.errors import StackError
 from stack.services import services
@@ -145,6 +146,12 @@ def demo(
 ) -> None:
     """Land samples, ingest them, build and test the products, and read them back."""
     tour.demo(samples, load(), console)
+
+
+@app.command("demo-rollback")
+def demo_rollback() -> None:
+    """Change a product of the demo, put it back, and build it forward again."""
+    going_back.demo_rollback(load(), console)
 
 
 @app.command()

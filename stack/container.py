@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lake.cli import app as upkeep
 from malha.console import run_app
 from malha.settings import Settings, child_environment, load
 from malha.spark import spark_environment, spark_home, spark_master
@@ -22,6 +23,7 @@ from stack.services import Service, services
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="One service or task of the mesh."
 )
+app.add_typer(upkeep, name="lake")
 console = Console(highlight=False)
 
 _LOOKS_EVERY = 5.0

@@ -58,9 +58,9 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
     console.rule("landing")
     show_landing(folder, settings, console)
     console.rule("bronze: malha-ingest")
-    _run([sys.executable, "-m", "ingest"], settings)
+    run([sys.executable, "-m", "ingest"], settings)
     console.rule("prata and ouro: dbt build")
-    _run([f"{sys.prefix}/bin/dbt", "--quiet", "build"], settings)
+    run([f"{sys.prefix}/bin/dbt", "--quiet", "build"], settings)
     console.print(build_summary(settings.dbt_target_path / "run_results.json"))
     show(settings, console)
 
@@ -81,10 +81,19 @@ def show(settings: Settings, console: Console) -> None:
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
     console.rule(f"REST: curl {url}")
-    console.print(_rest(url).replace("},{", "},\n {"), markup=False, soft_wrap=True)
+    serve(url, console)
     console.rule(f"JDBC: {jdbc_url(settings)}")
     console.print(f"{_PRODUCT};")
     console.print(_beeline(_PRODUCT, settings), markup=False)
+
+
+def serve(url: str, console: Console) -> None:
+    """Print what the API answers, a row a line.
+
+    Raises:
+        StackError: it does not answer.
+    """
+    console.print(_rest(url).replace("},{", "},\n {"), markup=False, soft_wrap=True)
 
 
 def _rest(url: str) -> str:
@@ -94,7 +103,12 @@ def _rest(url: str) -> str:
         raise StackError(f"{url} does not answer ({error}): see `make logs SERVICE=api`") from error
 
 
-def _run(command: list[str], settings: Settings) -> None:
+def run(command: list[str], settings: Settings) -> None:
+    """Run a step of a tour in a process of its own.
+
+    Raises:
+        StackError: it failed.
+    """
     result = subprocess.run(command, cwd=ROOT, env=child_environment(settings))
     if result.returncode:
         name = " ".join([Path(command[0]).name, *command[1:]])

@@ -47,6 +47,9 @@ class Mesh:
     def ingest(self, *arguments: str, **variables: str) -> Completed:
         return self.run(sys.executable, "-m", "ingest", *arguments, **variables)
 
+    def lake(self, *arguments: str, **variables: str) -> Completed:
+        return self.run(sys.executable, "-m", "lake", *arguments, **variables)
+
     def dbt(self, *arguments: str, **variables: str) -> Completed:
         return self.run(f"{sys.prefix}/bin/dbt", "--no-use-colors", *arguments, **variables)
 
@@ -56,6 +59,13 @@ class Mesh:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows through the Thrift Server."""
         return fetch(self.settings, sql)
+
+    def execute(self, *statements: str) -> None:
+        """Run statements in one session, so that what one of them sets holds for the next."""
+        connection = hive.connect(self.settings, user="tests")
+        with closing(connection), closing(connection.cursor()) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
         return httpx.get(f"{self.settings.api_url}{path}", params=parameters or None, timeout=60)
@@ -88,7 +98,7 @@ class Mesh:
 
     def forget_everything(self) -> None:
         """Drop all tables, checkpoints and landed files."""
-        for schema in ("bronze", "prata", "ouro"):
+        for schema in ("bronze", "prata", "ouro", "malha"):
             self.query(f"create schema if not exists {schema}")
             for row in self.query(f"show tables in {schema}"):
                 self.query(f"drop table {schema}.`{row[1]}` purge")

@@ -36,6 +36,18 @@ def test_source_with_a_landing_is_ingested(read: Callable[..., Manifest]) -> Non
     assert source.columns == ("cliente_id", "nome")
 
 
+def test_models_that_become_tables_are_listed_and_views_and_ephemeral_ones_are_not(
+    read: Callable[..., Manifest],
+) -> None:
+    tables = read().tables
+    assert (tables["prata_pedido"].schema_name, tables["prata_pedido"].table) == ("prata", "pedido")
+    assert "cliente_pedido" in tables
+    assert "prata_pedido_entregas" not in tables
+    model = "model.malha.prata_pedido"
+    manifest = read(lambda m: m["nodes"][model]["config"].update(materialized="view"))
+    assert set(tables) - set(manifest.tables) == {"prata_pedido"}
+
+
 def test_source_without_a_landing_is_not_ingested(read: Callable[..., Manifest]) -> None:
     manifest = read(lambda m: m["sources"][CLIENTE]["config"]["meta"].pop("landing"))
     assert list(manifest.sources) == ["pedido"]

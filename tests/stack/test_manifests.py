@@ -257,7 +257,7 @@ def test_policies_let_in_who_has_to_come_in_and_nobody_else() -> None:
     }
     assert _let_in() == {
         ("metastore", 9083): {"thrift", "ingest"},
-        ("thrift", 10000): {"api", "dbt"},
+        ("thrift", 10000): {"api", "dbt", "maintain"},
         ("thrift", 7078): {"executor"},
         ("thrift", 7079): {"executor"},
         ("executor", 7079): {"thrift", "executor"},

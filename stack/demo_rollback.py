@@ -1,0 +1,82 @@
+"""The tour that `make demo-rollback` gives: a product changes, goes back, and forward again."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import httpx
+from rich.console import Console
+
+from malha import s3
+from malha.settings import Settings
+from stack.demo import run, serve
+from stack.errors import StackError
+
+_PRODUCT = "cliente_pedido"
+_ORDER = 1
+"""The order that the delivery corrects."""
+
+_RAISE = Decimal(50)
+
+
+def demo_rollback(settings: Settings, console: Console) -> None:
+    """Correct an order, build, put the product back, and build forward again.
+
+    Raises:
+        StackError: the demo's data is not there, or a step failed.
+    """
+    url = f"{settings.api_url}/api/{_PRODUCT.replace('_', '-')}?limit=3"
+    before = _order(url)
+    dbt = [f"{sys.prefix}/bin/dbt", "--quiet", "build"]
+    lake = [sys.executable, "-m", "lake"]
+
+    console.rule(f"as it is: curl {url}")
+    serve(url, console)
+    value = Decimal(str(before["valor"])) + _RAISE
+    console.rule(f"a delivery corrects order {_ORDER}: {before['valor']} becomes {value}")
+    uri = _land(before["cliente_id"], value, settings)
+    console.print(uri, markup=False, soft_wrap=True)
+    run([sys.executable, "-m", "ingest", "pedido"], settings)
+    run(dbt, settings)
+    serve(url, console)
+    console.rule(f"make history PRODUCT={_PRODUCT}")
+    run([*lake, "history", _PRODUCT], settings)
+    console.rule(f"make rollback PRODUCT={_PRODUCT} TO=previous")
+    run([*lake, "rollback", _PRODUCT, "previous"], settings)
+    serve(url, console)
+    _expect(url, Decimal(str(before["valor"])))
+    console.rule("forward again: dbt build")
+    run(dbt, settings)
+    serve(url, console)
+    _expect(url, value)
+
+
+def _order(url: str) -> dict[str, object]:
+    try:
+        answer = httpx.get(url, timeout=60)
+        rows = json.loads(answer.text, parse_float=Decimal) if answer.is_success else []
+    except (httpx.HTTPError, ValueError):
+        rows = []
+    for row in rows:
+        if row["pedido_id"] == _ORDER:
+            return dict(row)
+    raise StackError(f"{url} does not serve order {_ORDER}: run `make demo` first")
+
+
+def _expect(url: str, value: Decimal) -> None:
+    served = Decimal(str(_order(url)["valor"]))
+    if served != value:
+        raise StackError(f"order {_ORDER} has the value {served}, and {value} was to be seen")
+
+
+def _land(cliente_id: object, value: Decimal, settings: Settings) -> str:
+    """Land the order anew, in a file that sorts after all that landed before; return its URI."""
+    bucket, prefix = s3.split_uri(settings.landing_uri)
+    name = f"pedidos/pedido/pedido_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+    body = f"pedido_id,cliente_id,valor\n{_ORDER},{cliente_id},{value}\n"
+    with s3.reporting(settings):
+        s3.client(settings).put_object(
+            Bucket=bucket, Key=f"{prefix}/{name}".lstrip("/"), Body=body.encode()
+        )
+    return f"{settings.landing_uri}/{name}"
