@@ -97,9 +97,11 @@ class Mesh:
         s3.client(self.settings).delete_object(Bucket=bucket, Key=key)
 
     def forget_everything(self) -> None:
-        """Drop all tables, checkpoints and landed files."""
+        """Drop all tables, views, checkpoints and landed files."""
         for schema in ("bronze", "prata", "ouro", "malha"):
             self.query(f"create schema if not exists {schema}")
+            for row in self.query(f"show views in {schema}"):
+                self.query(f"drop view {schema}.`{row[1]}`")
             for row in self.query(f"show tables in {schema}"):
                 self.query(f"drop table {schema}.`{row[1]}` purge")
         for uri in (self.settings.landing_uri, self.settings.checkpoint_uri):
