@@ -139,7 +139,8 @@ def build_summary(run_results: Path) -> str:
     for result in json.loads(run_results.read_text())["results"]:
         kind = result["unique_id"].split(".")[0].replace("_", " ")
         counts[kind] = counts.get(kind, 0) + (result["status"] in ("success", "pass"))
-    parts = (f"{counts.get(kind, 0)} {kind}s" for kind in ("model", "snapshot", "test", "unit test"))
+    kinds = ("model", "snapshot", "test", "unit test")
+    parts = (f"{count} {kind}{'s' * (count != 1)}" for kind in kinds if (count := counts.get(kind)))
     return f"built and passed: {', '.join(parts)}"
 
 

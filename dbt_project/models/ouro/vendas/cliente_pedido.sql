@@ -8,6 +8,7 @@
         },
     )
 }}
+-- depends_on: {{ ref('prata_pedido_entregas') }}, {{ ref('prata_cliente_entregas') }}
 {%- set read = read_up_to() %}
 
 with pedido as (
@@ -18,14 +19,20 @@ cliente as (
     select * from {{ ref('prata_cliente') }}
 ),
 
-pedido_entregue as (
-    select * from {{ ref('prata_pedido_entregas') }}
+{% if read -%}
+mudado as ( -- noqa: ST03
+    select pedido_id
+    from {{ ref('prata_pedido_entregas') }}
+    where _versao > {{ read['prata_pedido_entregas'] }} and pedido_id is not null
+    union distinct
+    select pedido.pedido_id
+    from pedido
+    inner join {{ ref('prata_cliente_entregas') }} as entrega
+        on pedido.cliente_id = entrega.cliente_id
+    where entrega._versao > {{ read['prata_cliente_entregas'] }}
 ),
 
-cliente_entregue as (
-    select * from {{ ref('prata_cliente_entregas') }}
-),
-
+{% endif -%}
 cliente_pedido as (
     select
         pedido.pedido_id,
@@ -35,32 +42,16 @@ cliente_pedido as (
     from pedido
     inner join cliente on pedido.cliente_id = cliente.cliente_id
 )
-{%- if read %},
 
-mudado as (
-    select pedido_id
-    from pedido_entregue
-    where _versao > {{ read['prata_pedido_entregas'] }} and pedido_id is not null
-    union distinct
-    select pedido.pedido_id
-    from pedido
-    inner join cliente_entregue on pedido.cliente_id = cliente_entregue.cliente_id
-    where cliente_entregue._versao > {{ read['prata_cliente_entregas'] }}
-),
-
--- An order that is no longer among the products comes with nulls, and is taken away.
-mudanca as (
-    select
-        mudado.pedido_id,
-        cliente_pedido.cliente_id,
-        cliente_pedido.nome,
-        cliente_pedido.valor
-    from mudado
-    left join cliente_pedido on mudado.pedido_id = cliente_pedido.pedido_id
-)
-
-select * from mudanca
-{%- else %}
-
+{% if read -%}
+-- An order that is no longer in the product comes with nulls, and is taken away.
+select
+    mudado.pedido_id,
+    cliente_pedido.cliente_id,
+    cliente_pedido.nome,
+    cliente_pedido.valor
+from mudado
+left join cliente_pedido on mudado.pedido_id = cliente_pedido.pedido_id
+{%- else -%}
 select * from cliente_pedido
 {%- endif %}

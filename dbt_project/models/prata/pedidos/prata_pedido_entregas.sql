@@ -55,7 +55,10 @@ ordenada as (
         row_number() over (
             partition by chave
             order by
-                _ingested_at desc, _source_file desc, cliente_id desc nulls last, valor desc nulls last
+                _ingested_at desc,
+                _source_file desc,
+                cliente_id desc nulls last,
+                valor desc nulls last
         ) as ordem,
         count(*) over (partition by chave) as vezes,
         max(_batch_id) over (partition by chave) as ultimo_lote
