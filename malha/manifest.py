@@ -162,7 +162,7 @@ class Manifest:
             if node.resource_type not in ("model", "snapshot"):
                 continue
             if node.config.materialized not in ("view", "ephemeral"):
-                yield BuiltTable(name=node.name, schema_name=node.schema_, table=node.alias)
+                yield BuiltTable(name=_unique_name(node), schema_name=node.schema_, table=node.alias)
 
     def _read_products(self) -> Iterator[Product]:
         groups = {group.name: group for group in self._manifest.groups.values()}
@@ -188,7 +188,7 @@ class Manifest:
                 )
             group = groups.get(node.config.group)
             yield Product(
-                name=node.name,
+                name=_unique_name(node),
                 schema_name=node.schema_,
                 table=node.alias,
                 description=node.description or "",
@@ -197,6 +197,11 @@ class Manifest:
                 primary_key=tuple(node.primary_key or ()),
                 lookup=columns[lookup] if lookup else None,
             )
+
+
+def _unique_name(node: Any) -> str:
+    """The name of a model; of one that has versions, that of its table, which tells them apart."""
+    return str(node.alias if getattr(node, "version", None) else node.name)
 
 
 def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:

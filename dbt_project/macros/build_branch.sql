@@ -1,3 +1,3 @@
 {% macro build_branch() -%}
-    {{ return('build_' ~ invocation_id[:8] if flags.WHICH in ('build', 'retry') else none) }}
+    {{ return('build_' ~ invocation_id[:8] if flags.WHICH == 'build' else none) }}
 {%- endmacro %}

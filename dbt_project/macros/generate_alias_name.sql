@@ -3,8 +3,8 @@
     {%- if custom_alias_name is not none -%}
         {{ custom_alias_name }}
     {%- elif layer is not none and node.name.startswith(layer ~ '_') -%}
-        {{ node.name[layer | length + 1:] }}
+        {{ node.name[layer | length + 1:] }}{{ '_v' ~ node.version if node.version }}
     {%- else -%}
-        {{ node.name }}
+        {{ node.name }}{{ '_v' ~ node.version if node.version }}
     {%- endif -%}
 {%- endmacro %}

@@ -66,6 +66,7 @@
         {%- do record_publications(rows) -%}
         {%- do say_publications(rows) -%}
     {%- endif -%}
+    {%- do end_build() -%}
     {%- set moved = heads.values() | selectattr('moved') | list -%}
     {%- if moved -%}
         {%- do exceptions.raise_compiler_error(

@@ -1,5 +1,5 @@
 {% macro refuse_breaking_changes() %}
-    {%- if not execute or flags.WHICH not in ('build', 'run', 'retry') -%}{{ return('') }}{%- endif -%}
+    {%- if not execute or flags.WHICH not in ('build', 'run') -%}{{ return('') }}{%- endif -%}
     {%- set broken = [] -%}
     {%- for node in graph.nodes.values()
         if node.unique_id in selected_resources and node.resource_type == 'model'

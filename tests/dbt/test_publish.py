@@ -155,10 +155,53 @@ def test_of_two_builds_at_once_the_second_fails_clearly(built: Mesh, tmp_path: P
     shown = [build.communicate(timeout=300)[0] for build in builds]
     assert sorted(build.returncode for build in builds) == [0, 2], shown
     second = shown[[build.returncode for build in builds].index(2)]
-    assert "another build has published it meanwhile: run dbt build again" in second
+    assert "another dbt build" in second
+    assert "nothing was written" in second
     assert orders(built)[9] == 90.0
     ok(built.dbt("build", *DATA))
     assert branches(built, "ouro.cliente_pedido") == []
+
+
+def test_build_that_was_killed_is_forgotten_on_request(built: Mesh) -> None:
+    built.query(
+        "create table malha.build_lock (nothing int) using iceberg tblproperties "
+        "('build' = 'dead-build', 'since' = '9999-01-01T00:00:00+00:00')"
+    )
+    refused = built.dbt("build", *DATA)
+    assert refused.returncode == 2
+    assert "dbt run-operation forget_build" in refused.stdout
+    ok(built.dbt("run-operation", "forget_build"))
+    ok(built.dbt("build", *DATA))
+
+
+def test_what_moved_main_during_a_build_is_not_overwritten(built: Mesh) -> None:
+    deliver(built, "moved", "9,2,91")
+    build = subprocess.Popen(
+        [f"{sys.prefix}/bin/dbt", "--no-use-colors", "build", *DATA],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert build.stdout is not None
+    shown = ""
+    while "incremental model ouro.cliente_pedido" not in shown or " OK " not in shown:
+        shown = build.stdout.readline()
+        assert shown, "the build ended before"
+    built.query("delete from ouro.cliente_pedido where pedido_id = 3")
+    shown = build.communicate(timeout=300)[0]
+    assert build.returncode == 2
+    assert "another build has published it meanwhile: run dbt build again" in shown
+    assert orders(built)[9] == 90.0
+    assert 3 not in orders(built)
+    ok(built.dbt("build", "--full-refresh", *DATA))
+    assert orders(built)[9] == 91.0
+    assert orders(built)[3] == 350.0
+
+
+def test_retry_is_refused(built: Mesh) -> None:
+    result = built.dbt("retry")
+    assert result.returncode != 0
+    assert "Run the same command again" in result.stdout
 
 
 @pytest.mark.parametrize(

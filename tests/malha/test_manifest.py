@@ -40,12 +40,24 @@ def test_models_that_become_tables_are_listed_and_views_and_ephemeral_ones_are_n
     read: Callable[..., Manifest],
 ) -> None:
     tables = read().tables
-    assert (tables["prata_pedido"].schema_name, tables["prata_pedido"].table) == ("prata", "pedido")
-    assert "cliente_pedido" in tables
-    assert "prata_pedido_entregas" not in tables
-    model = "model.malha.prata_pedido"
-    manifest = read(lambda m: m["nodes"][model]["config"].update(materialized="view"))
-    assert set(tables) - set(manifest.tables) == {"prata_pedido"}
+    table = tables["prata_pedido_entregas"]
+    assert (table.schema_name, table.table) == ("prata", "pedido_entregas")
+    assert {"cliente_pedido", "prata_cliente_historia"} <= set(tables)
+    assert "prata_pedido" not in tables
+
+
+def test_versions_of_a_product_are_told_apart_by_their_tables(
+    read: Callable[..., Manifest],
+) -> None:
+    def add_version(manifest: dict[str, Any]) -> None:
+        second = copy.deepcopy(manifest["nodes"][PRODUCT])
+        second |= {"unique_id": f"{PRODUCT}.v2", "version": 2, "alias": "cliente_pedido_v2"}
+        manifest["nodes"][PRODUCT]["version"] = 1
+        manifest["nodes"][f"{PRODUCT}.v2"] = second
+
+    products = read(add_version).products
+    assert {"cliente_pedido", "cliente_pedido_v2"} <= set(products)
+    assert products["cliente_pedido_v2"].table == "cliente_pedido_v2"
 
 
 def test_source_without_a_landing_is_not_ingested(read: Callable[..., Manifest]) -> None:
