@@ -10,13 +10,13 @@ MalhaError
     └── ReplayError           the replay cannot be done as asked
 """
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from malha.errors import MalhaError
 
-SPARK_ERRORS = (PySparkException, Py4JError)
-"""What a failed call to Spark raises."""
+SPARK_ERRORS = (PySparkException, Py4JError, ConnectionError)
+"""What a failed call to Spark raises; the last where its JVM is gone."""
 
 
 class IngestError(MalhaError):
@@ -49,5 +49,7 @@ class ReplayError(IngestError):
 
 def spark_reason(error: BaseException) -> str:
     """The first line of what Spark says of a failed call."""
+    if isinstance(error, Py4JNetworkError | ConnectionError):
+        return "Spark has ended unexpectedly"
     text = str(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
     return text.strip().partition("\n")[0]

@@ -1,5 +1,6 @@
 """The Spark session of the ingest."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from pyspark.sql import SparkSession
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from malha.settings import Settings, child_environment
 from malha.spark import driver_options, spark_environment, spark_master
+
+# It logs stack traces of what is raised anyway.
+logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
 
 def log_path(settings: Settings) -> Path:
