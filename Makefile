@@ -33,13 +33,15 @@ clean: setup ## Stop them and remove all data
 	@$(PY) -m stack clean
 
 ##@ Data
-.PHONY: land ingest dbt beeline samples
+.PHONY: land ingest dbt build beeline samples
 land: setup ## Copy a folder's files to the landing area: FOLDER=data/samples/varejo
 	@$(PY) -m stack land $(FOLDER)
 ingest: setup ## Append what has landed to bronze: ARGS="cliente pedido" for these alone
 	@.venv/bin/dbt --quiet parse && $(PY) -m ingest $(ARGS)
 dbt: setup ## Run dbt: ARGS="build", ARGS="docs serve"
 	@.venv/bin/dbt $(ARGS)
+build: setup ## Run dbt build, then show rules and rejections: ARGS="--select cliente_pedido+" for some
+	@.venv/bin/dbt build $(ARGS); built=$$?; $(LAKE) quality; exit $$built
 beeline: setup ## Open the JDBC shell on the Thrift Server
 	@$(PY) -m stack beeline
 samples: setup ## Make data/samples/varejo again

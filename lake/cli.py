@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lake import maintain as upkeep
+from lake import quality as report_of_quality
 from lake import report
 from lake import rollback as going_back
 from lake.errors import LakeError
@@ -82,6 +83,20 @@ def status(
     console.print(report.statuses(found))
     for one in found:
         report.explain(console, one)
+
+
+@app.command()
+def quality() -> None:
+    """Show what the last build checked and what prata leaves out; write it beside the manifest.
+
+    Exits with 0 also where a rule is broken.
+    """
+    settings = load()
+    with session(settings) as opened:
+        found = report_of_quality.quality(opened)
+    console.print(report_of_quality.shown(found))
+    for path in report_of_quality.write(found, settings.dbt_target_path):
+        console.print(str(path), soft_wrap=True)
 
 
 @app.command(epilog=_MAINTAIN_EXAMPLES)

@@ -162,7 +162,8 @@ class Manifest:
             if node.resource_type not in ("model", "snapshot"):
                 continue
             if node.config.materialized not in ("view", "ephemeral"):
-                yield BuiltTable(name=_unique_name(node), schema_name=node.schema_, table=node.alias)
+                name = _unique_name(node)
+                yield BuiltTable(name=name, schema_name=node.schema_, table=node.alias)
 
     def _read_products(self) -> Iterator[Product]:
         groups = {group.name: group for group in self._manifest.groups.values()}

@@ -89,6 +89,9 @@ def test_readers_never_see_what_failed_and_all_is_published_once_corrected(built
     look = f"select pedido_id from ouro.cliente_pedido version as of '{branch}'"
     assert (4,) in built.query(look)
     assert look.replace("pedido_id", "*") in result.stdout
+    status = ok(built.lake("status"))
+    assert "at_most_cliente_pedido_valor__1000000" in status
+    assert branch in status
 
     deliver(built, "3", "4,2,90")
     ok(built.dbt("build", *DATA))
@@ -108,6 +111,10 @@ def test_table_whose_tests_passed_is_published_beside_one_that_stays_behind(buil
     assert failed == [("ouro.cliente_pedido", 1)]
     rejected = built.query("select fonte, motivo, registros from ouro.qualidade_rejeicao")
     assert rejected == [("pedido", "chave_invalida", 1)]
+    report = ok(built.lake("quality"))
+    assert "at_most_cliente_pedido_valor__1000000 (1)" in report
+    assert "chave_invalida" in report
+    assert "chave_invalida" in (built.settings.dbt_target_path / "quality.html").read_text()
     deliver(built, "5", "6,1,60")
     ok(built.dbt("build", *DATA))
     assert orders(built)[6] == 60.0
