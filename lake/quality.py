@@ -1,4 +1,4 @@
-"""The quality report: what the last build checked, and what prata leaves out, by reason and file."""
+"""The quality report: what the last build checked, and what prata leaves out, and why."""
 
 import io
 import json
