@@ -14,9 +14,6 @@ from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from malha.settings import Settings, child_environment
 from malha.spark import driver_options, spark_environment, spark_master
 
-# It logs stack traces of what is raised anyway.
-logging.getLogger("py4j").setLevel(logging.CRITICAL)
-
 
 def log_path(settings: Settings) -> Path:
     """Where Spark's own log of an ingest goes."""
@@ -31,7 +28,11 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     """
     os.environ.update(child_environment(settings) | spark_environment(settings))
     master = spark_master(settings)
-    with _stderr_to(log_path(settings)), _reporting(settings):
+    log = log_path(settings)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # py4j logs the stack trace of what it raises, with the root logger.
+    logging.basicConfig(filename=log, format="%(asctime)s %(name)s %(message)s")
+    with _stderr_to(log), _reporting(settings):
         spark = (
             SparkSession.builder.master(master)
             .appName("malha-ingest")
@@ -67,7 +68,6 @@ def _reporting(settings: Settings) -> Iterator[None]:
 @contextmanager
 def _stderr_to(path: Path) -> Iterator[None]:
     """Let processes started meanwhile, and all that they log later, write to this file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     terminal = os.dup(2)
     with path.open("ab") as log:

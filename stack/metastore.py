@@ -54,6 +54,10 @@ def command(settings: Settings) -> list[str]:
         f"-Xmx{settings.metastore_memory}",
         f"-Dderby.stream.error.file={derby_log}",
         f"-javaagent:{byteman}=script:{_CONF / 'metastore-bind.btm'}",
+        # By itself it would never drop the locks of processes that were killed. Its archive has a
+        # metastore-site.xml with another value, which wins over hive-site.xml, but not over this.
+        "-Dmetastore.task.threads.always="
+        "org.apache.hadoop.hive.metastore.txn.AcidHouseKeeperService",
         "-cp",
         class_path(settings),
         "org.apache.hadoop.hive.metastore.HiveMetaStore",
