@@ -6,8 +6,8 @@
     {%- for result in results
         if result.node.resource_type in ('test', 'unit_test') and result.status != 'skipped' -%}
         {%- set node = result.node -%}
-        {%- set tested = [node.attached_node] if node.attached_node else node.depends_on.nodes -%}
-        {%- for table in stored_tables(tested) -%}
+        {%- set tested = node.attached_node or node.tested_node_unique_id -%}
+        {%- for table in stored_tables([tested] if tested else node.depends_on.nodes) -%}
             {%- do tests.setdefault(table, []).append(
                 {'test': node.name, 'status': result.status | string, 'failures': result.failures or 0}
             ) -%}
