@@ -103,6 +103,7 @@ def history(table: TableName, entries: Sequence[Entry]) -> Table:
 def statuses(found: Sequence[Status]) -> Table:
     """What is published, a row a table."""
     table = Table("table", "product", "snapshot", "age", "rows", "tests passed", "state")
+    table.columns[0].no_wrap = True
     for column in (4, 5):
         table.columns[column].justify = "right"
     for one in found:

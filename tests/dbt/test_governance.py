@@ -211,7 +211,7 @@ MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
         node(CLIENTE, original_file_path="models/prata/prata_cliente.sql"),
     ),
     ("check_model_access_follows_role", "rejeitados", node(REJEITADOS, access="protected")),
-    ("check_model_access_follows_role", "entregas", node(ENTREGAS, access="protected")),
+    ("check_model_access_follows_role", "entregas", node(ENTREGAS, access="private")),
     ("check_model_access_follows_role", "protected", node(CLIENTE, access="public")),
     (
         "check_domain_reads_what_others_share",
