@@ -5,6 +5,7 @@ reads only their names. The files' contents are read by `ingest.readers`, which 
 header first. A batch that a crash left undone runs again, without the files whose rows bronze has.
 """
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,11 @@ _FILE_SCHEMA = (
     .add("length", LongType())
     .add("content", BinaryType())
 )
+
+
+# Tables are made one after the other: their folders, made side by side in a new schema, have been
+# seen to lose a file on the embedded store.
+_PREPARING = threading.Lock()
 
 
 @dataclass
@@ -79,7 +85,8 @@ class SourceRun:
         return self.outcome
 
     def _run(self, lock: Lock, tick: Callable[[int, int], None]) -> None:
-        bronze.prepare(self._spark, self._source)
+        with _PREPARING:
+            bronze.prepare(self._spark, self._source)
         files = (
             self._spark.readStream.format("binaryFile")
             .schema(_FILE_SCHEMA)

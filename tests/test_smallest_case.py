@@ -38,13 +38,15 @@ def test_bronze_is_as_delivered_and_says_where_it_came_from(minimo: Mesh) -> Non
         "pedido_id": "string",
         "cliente_id": "string",
         "valor": "string",
+        "_extra": "map<string,string>",
         "_ingested_at": "timestamp",
         "_source_file": "string",
         "_batch_id": "bigint",
         "_corrupt": "string",
     }
-    assert {row[4] for row in rows} == {"s3a://landing/pedidos/pedido/pedido.csv"}
-    assert {row[5:] for row in rows} == {(0, None)}
+    assert {row[3] for row in rows} == {None}
+    assert {row[5] for row in rows} == {"s3a://landing/pedidos/pedido/pedido.csv"}
+    assert {row[6:] for row in rows} == {(1, None)}
 
 
 def test_prata_keeps_all_and_rejects_none(minimo: Mesh) -> None:

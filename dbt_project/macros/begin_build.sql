@@ -1,5 +1,5 @@
 {% macro begin_build() %}
-    {%- if not execute or build_branch() is none -%}{{ return('') }}{%- endif -%}
+    {%- if not execute or flags.WHICH not in ('build', 'run') -%}{{ return('') }}{%- endif -%}
     {%- set lock = target.schema ~ '.build_lock' -%}
     {%- set now = modules.datetime.datetime.now(modules.pytz.utc) -%}
     {% call statement('schema') -%}
@@ -22,6 +22,7 @@
         using iceberg
     {%- endcall %}
 
+    {%- if build_branch() is none -%}{{ return('') }}{%- endif -%}
     {%- for _ in range(2) -%}
         {% call statement('build_lock') -%}
             create table if not exists {{ lock }} (nothing int) using iceberg
