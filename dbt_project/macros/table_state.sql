@@ -8,7 +8,8 @@
 
 {% macro _read_table_state() %}
     {%- set reads = model.config.meta.get('reads', {}) -%}
-    {%- set exists = load_relation(this) is not none -%}
+    {%- set existing = load_relation(this) -%}
+    {%- set exists = existing is not none and not existing.is_view -%}
     {%- set parts = ["select '' as kind, '' as a, '' as b, '' as c"] -%}
     {%- if exists -%}
         {%- do parts.append(

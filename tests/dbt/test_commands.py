@@ -24,6 +24,7 @@ def landed(fresh: Mesh) -> Mesh:
 def test_run_builds_and_test_tests(landed: Mesh) -> None:
     assert "WARN=0 ERROR=0 SKIP=0" in ok(landed.dbt("run"))
     assert landed.count("ouro.cliente_pedido") == 3
+    ok(landed.dbt("snapshot"))
     assert "WARN=0 ERROR=0" in ok(landed.dbt("test", "--exclude", "test_type:unit"))
 
 
@@ -34,7 +35,6 @@ def test_freshness_is_checked(landed: Mesh) -> None:
 
 
 def test_docs_have_every_table_with_its_columns(landed: Mesh) -> None:
-    ok(landed.dbt("build", "--select", "resource_type:snapshot"))
     ok(landed.dbt("docs", "generate"))
     catalog = json.loads((landed.settings.dbt_target_path / "catalog.json").read_text())
     tables = catalog["sources"] | catalog["nodes"]

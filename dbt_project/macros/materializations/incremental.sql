@@ -11,7 +11,7 @@
         {% call statement('main') %}{{ merge_rows(target_relation, compiled_code) }}{% endcall %}
     {% else %}
         {% do record_state(state.next) %}
-        {% do rewrite_table(target_relation, compiled_code, state.exists) %}
+        {% do rewrite_table(target_relation, compiled_code) %}
     {% endif %}
     {{ run_hooks(post_hooks) }}
 

@@ -1,8 +1,12 @@
-{% macro rewrite_table(relation, sql, exists) %}
+{% macro rewrite_table(relation, sql) %}
+    {%- set existing = load_relation(relation) -%}
+    {%- if existing is not none and existing.is_view -%}
+        {% do adapter.drop_relation(existing) %}
+    {%- endif -%}
     {%- if config.get('contract').enforced -%}
         {{ get_assert_columns_equivalent(sql) }}
     {%- endif -%}
-    {% if not exists %}
+    {% if existing is none or existing.is_view %}
         {% call statement('main') %}
             create table {{ relation }}
             {{ file_format_clause() }}

@@ -2,7 +2,7 @@
     {%- set target_relation = this.incorporate(type='table') -%}
 
     {{ run_hooks(pre_hooks) }}
-    {% do rewrite_table(target_relation, compiled_code, load_relation(this) is not none) %}
+    {% do rewrite_table(target_relation, compiled_code) %}
     {{ run_hooks(post_hooks) }}
 
     {{ return({'relations': [target_relation]}) }}
