@@ -242,6 +242,7 @@ def test_interrupted_run_says_so_and_the_next_one_goes_on(fresh: Mesh) -> None:
 
 
 def test_second_run_of_a_source_is_told_who_has_it(fresh: Mesh) -> None:
+    fresh.put("clientes/cliente/locked.csv", "cliente_id,nome\n26,Teo\n")
     with (fresh.folder / "ingest-cliente.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write("process 4711 on a.example")

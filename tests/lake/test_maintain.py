@@ -4,7 +4,7 @@ from malha import s3
 from tests.lake.conftest import STATE, Lake
 from tests.mesh import ok, refused
 
-TABLE = "prata.pedido"
+TABLE = "prata.pedido_entregas"
 
 
 def _delivered(lake: Lake) -> None:
@@ -39,7 +39,7 @@ def test_same_rows_from_fewer_files_and_no_deletes(lake: Lake) -> None:
     shown = ok(lake.mesh.lake("maintain"))
     assert lake.rows(TABLE) == rows == [(1, 10), (3, 30), (4, 40), (5, 50)]
     assert len(files) > len(lake.files(TABLE)) == 1
-    assert re.search(rf"│ prata\.pedido │ +{len(files) - 1} → 1 │ +1 → 0 │", shown)
+    assert re.search(rf"│ prata\.pedido_entregas │ +{len(files) - 1} → 1 │ +1 → 0 │", shown)
     assert "nothing to do" in ok(lake.mesh.lake("maintain", "--dry-run"))
 
 
@@ -114,26 +114,26 @@ def test_branch_of_a_finished_build_is_dropped_when_it_is_old(lake: Lake) -> Non
 
 def test_table_that_a_build_is_writing_is_not_compacted(lake: Lake) -> None:
     _delivered(lake)
-    lake.create("prata.cliente")
-    lake.insert("prata.cliente", "(1, 1)", "(2, 2)")
+    lake.create("prata.cliente_entregas")
+    lake.insert("prata.cliente_entregas", "(1, 1)", "(2, 2)")
     lake.on_branch(TABLE, "build_00000002", f"insert into {TABLE} values (6, 60)")
     files, head = lake.files(TABLE), lake.current(TABLE)
     message = refused(lake.mesh.lake("maintain"))
     assert f"{TABLE}: not compacted: build_00000002 is of a build that may be running" in message
     assert (lake.files(TABLE), lake.current(TABLE)) == (files, head)
-    assert len(lake.files("prata.cliente")) == 1
+    assert len(lake.files("prata.cliente_entregas")) == 1
     # So the build can publish.
     lake.mesh.query(f"call lake.system.fast_forward('{TABLE}', 'main', 'build_00000002')")
     assert lake.mesh.count(TABLE) == 5
 
 
 def test_table_that_fails_does_not_keep_others_from_being_maintained(lake: Lake) -> None:
-    lake.create("prata.cliente")
-    lake.insert("prata.cliente", "(1, 1)", "(2, 2)")
+    lake.create("prata.cliente_entregas")
+    lake.insert("prata.cliente_entregas", "(1, 1)", "(2, 2)")
     _delivered(lake)
-    lake.mesh.remove(lake.files("prata.cliente")[0])
+    lake.mesh.remove(lake.files("prata.cliente_entregas")[0])
     message = refused(lake.mesh.lake("maintain"))
-    assert "error: prata.cliente: compacting failed: " in message
+    assert "error: prata.cliente_entregas: compacting failed: " in message
     assert len(lake.files(TABLE)) == 1
 
 
@@ -142,8 +142,8 @@ def test_orphans_are_removed_and_nothing_else(lake: Lake) -> None:
     mesh, client = lake.mesh, s3.client(lake.mesh.settings)
     before = set(mesh.files("s3a://lake/"))
     orphans = {
-        "s3a://lake/warehouse/prata.db/pedido/data/stray.parquet",
-        "s3a://lake/warehouse/prata.db/pedido/metadata/stray.avro",
+        "s3a://lake/warehouse/prata.db/pedido_entregas/data/stray.parquet",
+        "s3a://lake/warehouse/prata.db/pedido_entregas/metadata/stray.avro",
     }
     elsewhere = {"s3a://lake/checkpoints/pedido/offsets/0", "s3a://lake/warehouse/outra/0.parquet"}
     for uri in orphans | elsewhere:
@@ -169,7 +169,7 @@ def test_orphans_are_removed_and_nothing_else(lake: Lake) -> None:
 
 def test_orphans_are_not_looked_for_where_something_of_others_is(lake: Lake) -> None:
     _delivered(lake)
-    inside = "s3a://lake/warehouse/prata.db/pedido/checkpoints"
+    inside = "s3a://lake/warehouse/prata.db/pedido_entregas/checkpoints"
     message = refused(lake.mesh.lake("maintain", TABLE, CHECKPOINT_URI=inside))
     assert f"{inside} is inside its location" in message
 

@@ -13,7 +13,7 @@ def _line(shown: str, table: str = TABLE) -> str:
 
 def test_lake_where_nothing_is_built(lake: Lake) -> None:
     shown = ok(lake.mesh.lake("status"))
-    for table in ("prata.pedido", "ouro.cliente_pedido", "ouro.resumo_cliente"):
+    for table in ("prata.pedido_entregas", "ouro.cliente_pedido", "ouro.resumo_cliente"):
         assert "not built" in _line(shown, table)
 
 
