@@ -13,7 +13,6 @@ from pyhive.exc import Error as HiveError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlglot import exp
-from TCLIService.ttypes import TOperationState
 from thrift.Thrift import TException
 
 from api.errors import (
@@ -26,16 +25,10 @@ from api.errors import (
 )
 from api.queries import render
 from malha.errors import UnreachableError
-from malha.hive import connect
+from malha.hive import StatementFailedError, connect, run
 from malha.settings import Settings
 
 log = logging.getLogger("malha.api")
-
-_RUNNING = (
-    TOperationState.INITIALIZED_STATE,
-    TOperationState.PENDING_STATE,
-    TOperationState.RUNNING_STATE,
-)
 
 # What a connection raises once the server behind it is gone.
 _BROKEN = (TException, OSError, EOFError)
@@ -115,25 +108,25 @@ class ThriftEngine:
 
     def _run(self, session: PoolProxiedConnection, sql: str, deadline: float) -> Rows:
         """Run a statement; a HiveError means that the session, not the statement, is at fault."""
+
+        def in_time() -> None:
+            if time.monotonic() > deadline:
+                raise QueryTimeoutError(
+                    f"The query was cancelled after {self._settings.api_query_timeout:g} s"
+                )
+
         cursor: Any = session.cursor()
         with closing(cursor):
-            cursor.execute(sql, async_=True)
-            # Each poll waits on the server until the query ends, or for half a second.
-            while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
-                if time.monotonic() > deadline:
-                    cursor.cancel()
-                    raise QueryTimeoutError(
-                        f"The query was cancelled after {self._settings.api_query_timeout:g} s"
-                    )
-            if status.operationState != TOperationState.FINISHED_STATE:
-                raise query_error(status.errorMessage)
+            try:
+                run(cursor, sql, in_time)
+            except StatementFailedError as error:
+                raise query_error(str(error)) from None
             columns = tuple(column[0] for column in cursor.description)
             return Rows(columns, cursor.fetchall())
 
 
-def query_error(message: str | None) -> ApiError:
+def query_error(message: str) -> ApiError:
     """What a caller is told where Spark ended a query with this message."""
-    message = message or ""
     if "TABLE_OR_VIEW_NOT_FOUND" in message:
         return NotBuiltError("The product has not been built yet: run `dbt build`")
     log.error("query failed: %s", message)

@@ -37,12 +37,10 @@ def landed(source: Source, settings: Settings) -> Iterator[str]:
     bucket, prefix = s3.split_uri(landing_uri(source, settings))
     prefix = f"{prefix}/"
     with s3.reporting(settings):
-        pages = s3.client(settings).get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix):
-            for found in page.get("Contents", []):
-                parts = found["Key"].removeprefix(prefix).split("/")
-                if found["Size"] and not any(_hidden(part) for part in parts):
-                    yield f"s3a://{bucket}/{found['Key']}"
+        for found in s3.objects(s3.client(settings), bucket, prefix):
+            parts = found["Key"].removeprefix(prefix).split("/")
+            if found["Size"] and not any(_hidden(part) for part in parts):
+                yield f"s3a://{bucket}/{found['Key']}"
 
 
 def _hidden(part: str) -> bool:

@@ -36,7 +36,6 @@ from thrift.Thrift import TException
 from ingest.errors import LockedError, LostLockError
 from malha import metastore
 from malha.console import say_warning
-from malha.errors import UnreachableError
 from malha.manifest import Source
 from malha.settings import Settings
 
@@ -92,7 +91,7 @@ class Lock:
             UnreachableError: the metastore does not answer.
         """
         if not self._lost.is_set():
-            with _reporting(self._settings):
+            with metastore.reporting(self._settings):
                 if _heartbeat(self._settings, self._id):
                     return
         raise LostLockError(
@@ -187,7 +186,7 @@ def _acquire(source: Source, settings: Settings, pids: Sequence[int]) -> int:
         hostname=socket.gethostname(),
         agentInfo=agent,
     )
-    with _reporting(settings), metastore.client(settings) as client:
+    with metastore.reporting(settings), metastore.client(settings) as client:
         answer = client.lock(request)
         try:
             if answer.state != LockState.ACQUIRED:
@@ -275,17 +274,6 @@ def _heartbeat(settings: Settings, lock_id: int) -> bool:
     except NoSuchLockException:
         return False
     return True
-
-
-@contextmanager
-def _reporting(settings: Settings) -> Iterator[None]:
-    try:
-        yield
-    except (TException, OSError) as error:
-        raise UnreachableError(
-            f"the metastore at {settings.metastore_uri} does not answer ({error}): "
-            "run this again when it does"
-        ) from error
 
 
 def _locked(source: Source, holder: str) -> LockedError:

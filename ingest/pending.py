@@ -5,9 +5,8 @@ is complete and says so of every file counts; whatever else is found is left to 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from hive_metastore.ttypes import NoSuchObjectException
@@ -17,9 +16,6 @@ from ingest.landing import landed
 from malha import metastore, s3
 from malha.manifest import ADDED_COLUMNS, Source
 from malha.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 def up_to_date(source: Source, settings: Settings) -> bool:
@@ -55,7 +51,8 @@ def _seen(source: Source, settings: Settings) -> set[str] | None:
     with s3.reporting(settings):
         client = s3.client(settings)
         bucket, prefix = s3.split_uri(f"{settings.checkpoint_uri}/{source.name}")
-        keys = set(_keys(client, bucket, f"{prefix}/"))
+        found = s3.objects(client, bucket, f"{prefix}/")
+        keys = {one["Key"].removeprefix(f"{prefix}/") for one in found}
 
         def read(key: str) -> list[str]:
             body = client.get_object(Bucket=bucket, Key=f"{prefix}/{key}")["Body"].read()
@@ -97,9 +94,3 @@ def _numbers(keys: set[str], folder: str, ending: str = "") -> Sequence[int]:
         if key.startswith(folder) and key.endswith(ending)
     )
     return sorted(int(name) for name in names if name.isdecimal())
-
-
-def _keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Contents", []):
-            yield found["Key"].removeprefix(prefix)

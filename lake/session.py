@@ -8,19 +8,12 @@ from typing import Any
 
 from pyhive import hive
 from pyhive.exc import Error as HiveError
-from TCLIService.ttypes import TOperationState
 from thrift.Thrift import TException
 
 from lake.errors import StatementError
 from malha.errors import UnreachableError
-from malha.hive import connect
+from malha.hive import StatementFailedError, connect, run
 from malha.settings import Settings
-
-_RUNNING = (
-    TOperationState.INITIALIZED_STATE,
-    TOperationState.PENDING_STATE,
-    TOperationState.RUNNING_STATE,
-)
 
 _BROKEN = (HiveError, TException, OSError, EOFError)
 
@@ -67,16 +60,10 @@ class Session:
         return names[: names.index("")] if "" in names else names
 
     def _run(self, cursor: Any, sql: str) -> list[Row]:
-        # A blocked `execute` would run into the socket's timeout, and could not be stopped.
-        cursor.execute(sql, async_=True)
-        while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
-            try:
-                self._check()
-            except BaseException:
-                cursor.cancel()
-                raise
-        if status.operationState != TOperationState.FINISHED_STATE:
-            raise StatementError(_reason(status.errorMessage or "Spark does not say why"))
+        try:
+            run(cursor, sql, self._check)
+        except StatementFailedError as error:
+            raise StatementError(_reason(str(error))) from None
         if cursor.description is None:
             return []
         names = [column[0] for column in cursor.description]

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hive_metastore.ttypes import NoSuchObjectException
-from thrift.Thrift import TException
 
 from lake import publications
 from lake.publications import Publication
 from lake.session import Session
 from lake.tables import TableName, existing, read
 from malha import metastore
-from malha.errors import UnreachableError
 from malha.settings import Settings
 
 
@@ -102,21 +100,15 @@ def _status(
 
 
 def _currents(tables: list[TableName], settings: Settings) -> dict[TableName, Current]:
-    try:
-        with metastore.client(settings) as client:
-            found = {}
-            for table in tables:
-                try:
-                    parameters = client.get_table(table.schema, table.table).parameters
-                except NoSuchObjectException:
-                    continue
-                found[table] = _current(parameters)
-            return found
-    except (TException, OSError) as error:
-        raise UnreachableError(
-            f"the metastore at {settings.metastore_uri} does not answer ({error}): "
-            "start the stack with `make up`, or set METASTORE_URI"
-        ) from error
+    found = {}
+    with metastore.reporting(settings), metastore.client(settings) as client:
+        for table in tables:
+            try:
+                parameters = client.get_table(table.schema, table.table).parameters
+            except NoSuchObjectException:
+                continue
+            found[table] = _current(parameters)
+    return found
 
 
 def _current(parameters: Mapping[str, str]) -> Current:

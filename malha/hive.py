@@ -1,11 +1,13 @@
 """Connections to the Spark Thrift Server."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from pyhive import hive
 from pyhive.exc import Error as HiveError
 from pyhive.sasl_compat import PureSASLClient
+from TCLIService.ttypes import TOperationState
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
 from thrift_sasl import TSaslClientTransport
@@ -18,6 +20,16 @@ logging.getLogger("pyhive").setLevel(logging.WARNING)
 
 # A poll waits on the server until the query ends, but no longer than this.
 _SESSION_CONFIGURATION = {"set:hiveconf:hive.server2.long.polling.timeout": "500ms"}
+
+_RUNNING = (
+    TOperationState.INITIALIZED_STATE,
+    TOperationState.PENDING_STATE,
+    TOperationState.RUNNING_STATE,
+)
+
+
+class StatementFailedError(Exception):
+    """Spark ended a statement with this message, which may be long and of Java's making."""
 
 
 def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> hive.Connection:
@@ -52,6 +64,27 @@ def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> 
             f"the Spark Thrift Server at {host}:{port} does not answer ({_reason(error)}): "
             "start the stack with `make up`, or set THRIFT_HOST and THRIFT_PORT"
         ) from error
+
+
+def run(cursor: hive.Cursor, sql: str, check: Callable[[], None]) -> None:
+    """Run a statement to its end; a blocked call could neither be stopped nor outlast the socket.
+
+    Args:
+        check: called about twice a second meanwhile; what it raises cancels the statement.
+
+    Raises:
+        StatementFailedError: Spark refused or failed the statement.
+    """
+    cursor.execute(sql, async_=True)
+    # Each poll waits on the server until the query ends, or for half a second.
+    while (status := cursor.poll(get_progress_update=False)).operationState in _RUNNING:
+        try:
+            check()
+        except BaseException:
+            cursor.cancel()
+            raise
+    if status.operationState != TOperationState.FINISHED_STATE:
+        raise StatementFailedError(status.errorMessage or "Spark does not say why")
 
 
 def check(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """The Hive metastore, seen from Python: Thrift calls without Spark."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from hive_metastore.ThriftHiveMetastore import Client
@@ -38,9 +40,15 @@ def check(settings: Settings) -> None:
     Raises:
         UnreachableError: the metastore does not answer.
     """
+    with reporting(settings), client(settings) as metastore:
+        metastore.get_all_databases()
+
+
+@contextmanager
+def reporting(settings: Settings) -> Iterator[None]:
+    """Raise UnreachableError where a call to the metastore fails in the block."""
     try:
-        with client(settings) as metastore:
-            metastore.get_all_databases()
+        yield
     except (TException, OSError) as error:
         raise UnreachableError(
             f"the metastore at {settings.metastore_uri} does not answer ({error}): "

@@ -14,6 +14,7 @@ from malha.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 
 def client(settings: Settings) -> "S3Client":
@@ -58,6 +59,12 @@ def reporting(settings: Settings) -> Iterator[None]:
             f"S3 at {settings.s3_endpoint} does not answer a signed request ({error}): "
             "start the stack with `make up`, or set S3_ENDPOINT and its credentials"
         ) from error
+
+
+def objects(client: "S3Client", bucket: str, prefix: str = "") -> Iterator["ObjectTypeDef"]:
+    """What is below a prefix, in the order of the keys, however much it is."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
 
 
 def split_uri(uri: str) -> tuple[str, str]:

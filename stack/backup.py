@@ -56,7 +56,7 @@ def save(settings: Settings, out: IO[bytes]) -> None:
     ):
         _add(tar, _DUMP, _postgres("pg_dump", "--format=custom", settings=settings))
         for bucket in storage.buckets(settings):
-            for key in _keys(client, bucket):
+            for key in (found["Key"] for found in s3.objects(client, bucket)):
                 events = f"{settings.spark_event_log_uri}/"
                 # A key that ends in / is a folder of those who need one, and holds nothing.
                 if key.endswith("/") or f"s3a://{bucket}/{key}".startswith(events):
@@ -155,8 +155,8 @@ def _remove(client: "S3Client", uri: str, settings: Settings) -> None:
     """Remove all objects below a URI."""
     bucket, prefix = s3.split_uri(uri)
     with s3.reporting(settings):
-        for key in _keys(client, bucket, f"{prefix}/"):
-            client.delete_object(Bucket=bucket, Key=key)
+        for found in s3.objects(client, bucket, f"{prefix}/"):
+            client.delete_object(Bucket=bucket, Key=found["Key"])
 
 
 def _postgres(program: str, *arguments: str, settings: Settings) -> bytes:
@@ -173,12 +173,6 @@ def _postgres(program: str, *arguments: str, settings: Settings) -> bytes:
     if result.returncode:
         raise StackError(f"{program} failed: {result.stderr.decode(errors='replace').strip()}")
     return result.stdout
-
-
-def _keys(client: "S3Client", bucket: str, prefix: str = "") -> Iterator[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for found in page.get("Contents", []):
-            yield found["Key"]
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -84,12 +84,8 @@ class Mesh:
     def files(self, uri: str) -> list[str]:
         """The URIs of what is below a URI on S3, in the order of their names."""
         bucket, prefix = s3.split_uri(uri)
-        pages = s3.client(self.settings).get_paginator("list_objects_v2")
-        return [
-            f"s3a://{bucket}/{found['Key']}"
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-            for found in page.get("Contents", [])
-        ]
+        found = s3.objects(s3.client(self.settings), bucket, prefix)
+        return [f"s3a://{bucket}/{one['Key']}" for one in found]
 
     def remove(self, uri: str) -> None:
         """Take a file on S3 away."""

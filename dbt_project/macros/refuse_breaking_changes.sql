@@ -8,7 +8,7 @@
         {%- if relation is not none -%}
             {%- for column in adapter.get_columns_in_relation(relation) -%}
                 {%- set declared = node.columns.get(column.name) -%}
-                {%- if declared is none or not declared -%}
+                {%- if not declared -%}
                     {%- do broken.append((node, column.name ~ ' (' ~ column.dtype ~ ') would be gone')) -%}
                 {%- elif declared.data_type | lower | replace(' ', '') != column.dtype | lower -%}
                     {%- do broken.append((node, column.name ~ ' would change from ' ~ column.dtype ~ ' to ' ~ declared.data_type)) -%}

@@ -1,4 +1,7 @@
 {% macro table_state() %}
+    {%- if not execute or model.resource_type != 'model' or flags.WHICH not in ('build', 'run') -%}
+        {{ return({'read': {}, 'nothing_new': false, 'next': {'version': 1}}) }}
+    {%- endif -%}
     {%- set known = graph.nodes[model.unique_id] -%}
     {%- if 'table_state' not in known -%}
         {%- do known.update(table_state=_read_table_state()) -%}
@@ -9,9 +12,8 @@
 {% macro _read_table_state() %}
     {%- set reads = model.config.meta.get('reads', {}) -%}
     {%- set existing = load_relation(this) -%}
-    {%- set exists = existing is not none and not existing.is_view -%}
     {%- set parts = ["select '' as kind, '' as a, '' as b, '' as c"] -%}
-    {%- if exists -%}
+    {%- if existing is not none and not existing.is_view -%}
         {%- do parts.append(
             "select 'ref', name, cast(snapshot_id as string), '' from "
             ~ this ~ ".refs"
@@ -79,7 +81,6 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return({
-        'exists': exists,
         'read': read if usable.yes else {},
         'nothing_new': usable.yes and read == newest,
         'next': {

@@ -90,8 +90,7 @@ def test_missing_server_is_reported_at_once(mesh: Mesh) -> None:
         ("S3Exception: Please reduce your request rate. (Status Code: 503)", OutageError),
         ("S3Exception: Access Denied. (Service: S3, Status Code: 403)", QueryError),
         ("[DIVIDE_BY_ZERO] Division by zero", QueryError),
-        (None, QueryError),
     ],
 )
-def test_failure_is_told_by_its_cause(message: str | None, kind: type[ApiError]) -> None:
+def test_failure_is_told_by_its_cause(message: str, kind: type[ApiError]) -> None:
     assert type(query_error(message)) is kind

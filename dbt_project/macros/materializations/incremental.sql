@@ -5,13 +5,14 @@
     {{ run_hooks(pre_hooks) }}
     {% if state.nothing_new %}
         {% call noop_statement('main', 'nothing new') %}-- nothing new{% endcall %}
-    {% elif state.read %}
-        {% do open_branch(this) %}
-        {% do record_state(state.next) %}
-        {% call statement('main') %}{{ merge_rows(target_relation, compiled_code) }}{% endcall %}
     {% else %}
         {% do record_state(state.next) %}
-        {% do rewrite_table(target_relation, compiled_code) %}
+        {% if state.read %}
+            {% do open_branch(this) %}
+            {% call statement('main') %}{{ merge_rows(target_relation, compiled_code) }}{% endcall %}
+        {% else %}
+            {% do rewrite_table(target_relation, compiled_code) %}
+        {% endif %}
     {% endif %}
     {{ run_hooks(post_hooks) }}
 
