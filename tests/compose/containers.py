@@ -57,6 +57,15 @@ def wait_for_line(job: "subprocess.Popen[str]", text: str) -> str:
     raise AssertionError(f"it ended and never said {text!r}: {said}")
 
 
+def land(containers: "Containers", folder: Path, key: str, line: str) -> None:
+    """Land a file of one line."""
+    path = folder / key
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{line}\n")
+    folder.chmod(0o755)  # the container's user is another
+    ok(containers.task("land", str(folder)))
+
+
 @dataclass
 class Containers:
     """A project of Compose's of the tests' own. Commands run as a user would run them."""

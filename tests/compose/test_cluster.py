@@ -1,12 +1,13 @@
 """The same mesh on a Spark cluster."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.compose.containers import SERVICES, Containers, wait_for_line
+from tests.compose.containers import SERVICES, Containers, land, wait_for_line
 from tests.compose.test_mesh import TABLES, rows
 from tests.mesh import eventually, ok
 
@@ -61,7 +62,10 @@ def test_build_runs_on_both_workers(cluster: Containers) -> None:
         assert rows(cluster, table) == expected[table], table
 
 
-def test_ingest_runs_on_the_cluster_and_the_history_server_shows_it(cluster: Containers) -> None:
+def test_ingest_runs_on_the_cluster_and_the_history_server_shows_it(
+    cluster: Containers, tmp_path: Path
+) -> None:
+    land(cluster, tmp_path, "clientes/cliente/cluster.csv", "cliente_id,nome")
     ok(cluster.job("ingest"))
     names = {app["name"] for app in master(cluster)["completedapps"]}
     assert "malha-ingest" in names

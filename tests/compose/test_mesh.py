@@ -3,12 +3,13 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
 from malha.settings import ROOT
-from tests.compose.containers import SERVICES, Containers
+from tests.compose.containers import SERVICES, Containers, land
 from tests.mesh import Mesh, eventually, ok
 from tests.test_smallest_case import CLIENTE_PEDIDO
 
@@ -148,9 +149,10 @@ def test_wrong_secret_of_the_store_is_a_message(loaded: Containers) -> None:
     assert "Traceback" not in result.stderr + result.stdout
 
 
-def test_second_ingest_of_a_source_is_told_who_has_it(loaded: Containers) -> None:
+def test_second_ingest_of_a_source_is_told_who_has_it(loaded: Containers, tmp_path: Path) -> None:
+    land(loaded, tmp_path, "pedidos/pedido/locked.csv", "pedido_id,cliente_id,valor")
     hold = (
-        "from ingest.sources import exclusive; from malha.manifest import Manifest;"
+        "from ingest.lock import exclusive; from malha.manifest import Manifest;"
         "from malha.settings import load; import time\n"
         "settings = load()\n"
         "with exclusive(Manifest(settings.manifest_path).sources['pedido'], settings):\n"
