@@ -1,68 +1,115 @@
-"""The application."""
+"""The application: products at `/api/…`, and FastAPI for all that is around them."""
 
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from api import problems
+from api.access import Guard
+from api.answers import Answers
+from api.audit import Audit
+from api.cursors import Cursors, secret_of
 from api.engine import ThriftEngine
-from api.routes import health, products
-from malha.errors import ManifestError
-from malha.manifest import Manifest
+from api.metrics import SNAPSHOT_TIME
+from api.openapi import document
+from api.products import Products
+from api.registry import Catalogue, Registry
+from api.routes import catalogue, health
+from api.snapshots import Snapshot, Snapshots
+from api.tier import Tier
+from malha.manifest import Product
 from malha.settings import Settings, load
 
-log = logging.getLogger("malha.api")
+_TITLE = "Malha"
+_SUMMARY = "The mesh's ouro products: public models with an enforced contract."
+
+Asgi = Callable[..., Awaitable[None]]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Application:
+    """What uvicorn serves.
+
+    Products have an entrance of their own: FastAPI's way to a route takes longer than most of
+    their answers.
+    """
+
+    def __init__(self, around: FastAPI, products: Asgi) -> None:
+        self._around = around
+        self._products = products
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve one connection, as ASGI has it."""
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await self._products(scope, receive, send)
+        else:
+            await self._around(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
     """The API over the products that dbt's manifest declares.
 
     Without a usable manifest it serves no product and is not ready; the log says why.
     """
     settings = settings or load()
     engine = ThriftEngine(settings)
+    tier = Tier(settings, engine)
+
+    def published(product: Product, snapshot: Snapshot) -> None:
+        tier.offer(product, snapshot)
+        if snapshot.committed_ms is not None:
+            SNAPSHOT_TIME.labels(product.name).set(snapshot.committed_ms / 1000)
+
+    snapshots = Snapshots(settings, published)
+    cursors = Cursors(
+        secret_of(settings.stack_dir / "api/cursor.secret"), settings.api_cursor_minutes * 60
+    )
+    answers = Answers(settings, engine, tier, cursors)
+    around = FastAPI(title=_TITLE, summary=_SUMMARY, version=version("malha"))
+
+    def changed(_: Catalogue) -> None:
+        around.openapi_schema = None
+
+    registry = Registry(settings.manifest_path, changed)
+    guard = Guard(settings)
+    audit = Audit(settings)
+
+    def openapi() -> dict[str, Any]:
+        if around.openapi_schema is None:
+            around.openapi_schema = document(
+                around.routes, registry.catalogue, _TITLE, _SUMMARY, around.version
+            )
+        return around.openapi_schema
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tier.start()
+        registry.start()
+        snapshots.start(lambda: [one.product for one in registry.catalogue.products])
         yield
+        registry.close()
+        snapshots.close()
+        answers.close()
+        tier.close()
         engine.close()
 
-    app = FastAPI(
-        title="Malha",
-        summary="The mesh's ouro products: public models with an enforced contract.",
-        version=version("malha"),
-        lifespan=lifespan,
-    )
-    app.state.engine = engine
-    app.state.registry_read = True
-    problems.install(app)
-    app.include_router(health.router)
-    try:
-        declared = list(Manifest(settings.manifest_path).products.values())
-    except ManifestError as error:
-        log.error("%s", error)
-        app.state.registry_read = False
-        declared = []
-    served = []
-    for product in declared:
-        try:
-            app.include_router(products.routes_of(product))
-            served.append(product)
-        except ManifestError as error:
-            # One product that cannot be served does not take the others with it.
-            log.error("%s is not served: %s", product.name, error)
-    app.include_router(products.catalogue(served))
-    Instrumentator(excluded_handlers=["/metrics", "/health"]).instrument(app).expose(
-        app, include_in_schema=False
+    around.openapi = openapi  # type: ignore[method-assign]
+    around.router.lifespan_context = lifespan
+    around.state.engine = engine
+    around.state.registry = registry
+    problems.install(around)
+    around.include_router(health.router)
+    around.include_router(catalogue.router)
+    Instrumentator(excluded_handlers=["/metrics", "/health"]).instrument(around).expose(
+        around, include_in_schema=False
     )
 
-    @app.get("/", include_in_schema=False)
+    @around.get("/", include_in_schema=False)
     def index() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    return app
+    return Application(around, Products(registry, guard, snapshots, answers, cursors, audit))

@@ -2,21 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends, Request
 
 from api.engine import ThriftEngine
-
-DEFAULT_LIMIT = 10
-MAX_LIMIT = 10_000
-
-
-class Page(BaseModel):
-    """How much of a result is asked for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="At most so many rows")
+from api.registry import Registry
 
 
 def _engine(request: Request) -> ThriftEngine:
@@ -24,5 +13,10 @@ def _engine(request: Request) -> ThriftEngine:
     return engine
 
 
+def _registry(request: Request) -> Registry:
+    registry: Registry = request.app.state.registry
+    return registry
+
+
 EngineDep = Annotated[ThriftEngine, Depends(_engine)]
-PageDep = Annotated[Page, Query()]
+RegistryDep = Annotated[Registry, Depends(_registry)]

@@ -3,18 +3,18 @@
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pyhive import hive
 from pyhive.exc import Error as HiveError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
-from sqlglot import exp
 from thrift.Thrift import TException
 
+from api import thrift_rows
 from api.errors import (
     ApiError,
     BusyError,
@@ -22,8 +22,8 @@ from api.errors import (
     OutageError,
     QueryError,
     QueryTimeoutError,
+    SnapshotGoneError,
 )
-from api.queries import render
 from malha.errors import UnreachableError
 from malha.hive import StatementFailedError, connect, run
 from malha.settings import Settings
@@ -39,12 +39,11 @@ _BROKEN = (TException, OSError, EOFError)
 _OUTAGE = re.compile(r"java\.net\.\w+Exception|TTransportException|S3Exception.*Status Code: 5\d\d")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The answer to a query: column names, and a tuple of Python values a row."""
+Check = Callable[[], None]
+"""Called while a statement runs; what it raises cancels that."""
 
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
+_ROWS = 10_000
+"""How many rows the server is asked for at a time."""
 
 
 class ThriftEngine:
@@ -61,35 +60,53 @@ class ThriftEngine:
             reset_on_return=None,  # there is no transaction to roll back
         )
 
+    @property
+    def sessions(self) -> int:
+        """How many are in use."""
+        return int(self._pool.checkedout())
+
     def close(self) -> None:
         """Close the sessions that are not in use."""
         self._pool.dispose()
 
-    def fetch(self, query: exp.Query) -> Rows:
-        """Run a query and return all its rows.
+    def fetch(self, sql: str, schema: pa.Schema, check: Check = lambda: None) -> pa.Table:
+        """Run a query and return all its rows; see `stream`."""
+        with closing(self.stream(sql, schema, check)) as batches:
+            return pa.Table.from_batches(batches, schema)
+
+    def stream(
+        self, sql: str, schema: pa.Schema, check: Check = lambda: None
+    ) -> Generator[pa.RecordBatch]:
+        """Run a query and return its rows as they come, as one batch or several.
+
+        Args:
+            schema: names and types of the columns, in the order of the query's.
+            check: called about twice a second until the first row is there.
 
         Raises:
             BusyError: no session became free within API_POOL_TIMEOUT.
-            UnreachableError: the Thrift Server does not answer.
+            UnreachableError: the Thrift Server does not answer, or hung up in the middle.
             QueryTimeoutError: the query ran for API_QUERY_TIMEOUT and was cancelled.
             NotBuiltError: a table of the query does not exist.
             QueryError: Spark refused or failed the query.
         """
-        sql = render(query)
         deadline = time.monotonic() + self._settings.api_query_timeout
         while True:
             with self._session() as session:
                 proven = "proven" in session.info
+                begun = False
                 try:
-                    rows = self._run(session, sql, deadline)
+                    for batch in self._run(session, sql, schema, check, deadline):
+                        begun = True
+                        yield batch
                 except (*_BROKEN, HiveError) as error:
                     session.invalidate()
-                    if proven and time.monotonic() < deadline:
+                    if proven and not begun and time.monotonic() < deadline:
                         # It broke since it was last used, as when the server was restarted.
                         continue
                     raise UnreachableError(f"the Spark Thrift Server hung up ({error})") from error
                 session.info["proven"] = True
-                return rows
+                return
 
     def _connect(self) -> hive.Connection:
         # The deadline of a query is kept by polling; the socket's is for a silent server.
@@ -106,10 +123,18 @@ class ThriftEngine:
         finally:
             session.close()
 
-    def _run(self, session: PoolProxiedConnection, sql: str, deadline: float) -> Rows:
+    def _run(
+        self,
+        session: PoolProxiedConnection,
+        sql: str,
+        schema: pa.Schema,
+        check: Check,
+        deadline: float,
+    ) -> Iterator[pa.RecordBatch]:
         """Run a statement; a HiveError means that the session, not the statement, is at fault."""
 
         def in_time() -> None:
+            check()
             if time.monotonic() > deadline:
                 raise QueryTimeoutError(
                     f"The query was cancelled after {self._settings.api_query_timeout:g} s"
@@ -121,14 +146,15 @@ class ThriftEngine:
                 run(cursor, sql, in_time)
             except StatementFailedError as error:
                 raise query_error(str(error)) from None
-            columns = tuple(column[0] for column in cursor.description)
-            return Rows(columns, cursor.fetchall())
+            yield from thrift_rows.batches(cursor, schema, _ROWS)
 
 
 def query_error(message: str) -> ApiError:
     """What a caller is told where Spark ended a query with this message."""
     if "TABLE_OR_VIEW_NOT_FOUND" in message:
         return NotBuiltError("The product has not been built yet: run `dbt build`")
+    if "Cannot find snapshot" in message:
+        return SnapshotGoneError("The snapshot that this cursor is of has expired: begin again")
     log.error("query failed: %s", message)
     if _OUTAGE.search(message):
         return OutageError("The query engine cannot reach its data at the moment")

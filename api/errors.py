@@ -2,14 +2,23 @@
 
 MalhaError
 └── ApiError
+    ├── InvalidRequestError   a parameter cannot be used
+    ├── NotFoundError         there is no such product
+    ├── MethodError           a method other than GET and HEAD
+    ├── NotAcceptableError    no form of an answer that the caller accepts
     ├── BusyError             no connection became free in time
     ├── QueryTimeoutError     a query was cancelled
     ├── NotBuiltError         a product has no table yet
     ├── OutageError           Spark cannot reach the store or the metastore
-    └── QueryError            Spark refused a query
+    ├── SnapshotGoneError     the snapshot of a cursor has expired
+    ├── CancelledError        nobody waits for the answer
+    └── QueryError            an engine refused a query
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
+
+from pydantic import BaseModel, Field
 
 from malha.errors import MalhaError
 
@@ -20,6 +29,44 @@ class ApiError(MalhaError):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     retry_after: int | None = None
     """Seconds after which it makes sense to ask again."""
+
+
+class InvalidParameter(BaseModel):
+    """One parameter that cannot be used."""
+
+    parameter: str = Field(examples=["limit"])
+    location: str = Field(examples=["query"])
+    message: str = Field(examples=["an integer from 1 to 10000, or all, is needed"])
+
+
+class InvalidRequestError(ApiError):
+    """Parameters that cannot be used."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, problems: Sequence[InvalidParameter]) -> None:
+        noun = "parameter" if len(problems) == 1 else "parameters"
+        said = "; ".join(f"{one.parameter}: {one.message}" for one in problems)
+        super().__init__(f"{len(problems)} {noun} cannot be used: {said}")
+        self.problems = list(problems)
+
+
+class NotFoundError(ApiError):
+    """No product is served at the path."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodError(ApiError):
+    """Products are read."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class NotAcceptableError(ApiError):
+    """The `Accept` header names no form that the API has."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
 
 
 class BusyError(ApiError):
@@ -49,5 +96,17 @@ class OutageError(ApiError):
     retry_after = 5
 
 
+class SnapshotGoneError(ApiError):
+    """Upkeep has removed the snapshot that a cursor was made on."""
+
+    status = HTTPStatus.GONE
+
+
+class CancelledError(ApiError):
+    """The client hung up; nobody sees this."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class QueryError(ApiError):
-    """Spark refused or failed the query; the log says why."""
+    """An engine refused or failed the query; the log says why."""

@@ -1,6 +1,7 @@
 """Errors as problem details (RFC 9457)."""
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -10,20 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.errors import ApiError
-from malha.errors import UnreachableError
+from api.errors import ApiError, InvalidParameter, InvalidRequestError
+from malha.errors import MalhaError, UnreachableError
 
 MEDIA_TYPE = "application/problem+json"
 
 log = logging.getLogger("malha.api")
-
-
-class InvalidParameter(BaseModel):
-    """One parameter that cannot be used."""
-
-    parameter: str = Field(examples=["limit"])
-    location: str = Field(examples=["query"])
-    message: str = Field(examples=["Input should be less than or equal to 10000"])
 
 
 class Problem(BaseModel):
@@ -37,12 +30,50 @@ class Problem(BaseModel):
     errors: list[InvalidParameter] | None = None
 
 
+def body_of(
+    status: int, detail: str, path: str, errors: Sequence[InvalidParameter] | None = None
+) -> bytes:
+    """Problem details as JSON."""
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=quote(path),
+        errors=list(errors) if errors else None,
+    )
+    return msgspec.json.encode(problem.model_dump(exclude_none=True))
+
+
+def problem_of(error: MalhaError, path: str) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Status, body and headers of the answer that tells of an error."""
+    status, detail, retry_after = HTTPStatus.INTERNAL_SERVER_ERROR, str(error), None
+    headers: dict[str, str] = {}
+    errors = None
+    if isinstance(error, UnreachableError):
+        log.warning("%s", error)
+        status, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, 5
+        detail = "The query engine does not answer at the moment"
+    elif isinstance(error, ApiError):
+        status, retry_after = error.status, error.retry_after
+        headers = error.headers
+        errors = error.problems if isinstance(error, InvalidRequestError) else None
+    else:
+        log.error("%s", error)
+        detail = "The server's log says why"
+    if retry_after:
+        headers = headers | {"Retry-After": str(retry_after)}
+    body = body_of(status, detail, path, errors)
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    raw.append((b"content-type", MEDIA_TYPE.encode()))
+    raw.append((b"content-length", str(len(body)).encode()))
+    return status, body, raw
+
+
 def install(app: FastAPI) -> None:
-    """Answer every error of the application as problem details."""
+    """Answer every error of the application's own routes as problem details."""
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(UnreachableError, _on_unreachable)
+    app.add_exception_handler(MalhaError, _on_error)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -50,37 +81,25 @@ def _answer(
     request: Request,
     status: int,
     detail: str,
-    errors: list[InvalidParameter] | None = None,
+    errors: Sequence[InvalidParameter] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    problem = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        instance=quote(request.url.path),
-        errors=errors,
-    )
-    body = msgspec.json.encode(problem.model_dump(exclude_none=True))
+    body = body_of(status, detail, request.url.path, errors)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors = []
-    for problem in error.errors():
-        location, *name = problem["loc"]
-        message = problem["msg"]
-        if problem["type"] == "extra_forbidden":
-            message = "There is no such parameter"
-        parameter = ".".join(str(part) for part in name)
-        errors.append(
-            InvalidParameter(parameter=parameter, location=str(location), message=message)
+    problems = [
+        InvalidParameter(
+            parameter=".".join(str(part) for part in problem["loc"][1:]),
+            location=str(problem["loc"][0]),
+            message=problem["msg"],
         )
-    noun = "parameter" if len(errors) == 1 else "parameters"
-    detail = f"{len(errors)} {noun} cannot be used: " + "; ".join(
-        f"{e.parameter}: {e.message}" for e in errors
-    )
-    return _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+        for problem in error.errors()
+    ]
+    refused = InvalidRequestError(problems)
+    return _answer(request, refused.status, str(refused), problems)
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -93,16 +112,12 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     )
 
 
-def _on_api_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)  # noqa: S101
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    return _answer(request, error.status, str(error), headers=headers)
-
-
-def _on_unreachable(request: Request, error: Exception) -> Response:
-    log.warning("%s", error)
-    detail = "The query engine does not answer at the moment"
-    return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MalhaError)  # noqa: S101
+    status, body, headers = problem_of(error, request.url.path)
+    response = Response(body, status_code=status)
+    response.raw_headers = headers
+    return response
 
 
 def _on_unexpected(request: Request, error: Exception) -> Response:

@@ -1,16 +1,27 @@
-"""Requests as sqlglot trees: the only way that anything reaches SQL.
+"""Queries as sqlglot trees: the only way that anything reaches SQL.
 
 The Thrift Server has no bind parameters. A value from outside becomes a literal of the column's
-type in a tree; names come from the product's contract alone.
+type in a tree; names come from the product's contract alone. One tree is rendered for either
+engine.
 """
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any
 
-from sqlglot import exp
+import pyarrow as pa
+from sqlglot import exp, parse_one
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.spark import Spark
 from sqlglot.generators.spark import SparkGenerator
 
+from api.access import Rights
+from api.columns import kind
+from api.query import Aggregate, Filter, Query
 from malha.manifest import Column, Product
+
+_SOURCE = "visible"
+"""The rows and columns as the caller sees them; everything that is asked is asked of these."""
 
 
 class _Generator(SparkGenerator):
@@ -19,31 +30,203 @@ class _Generator(SparkGenerator):
         return super().literal_sql(expression).replace("$", "\\u0024")
 
 
-class _Dialect(Spark):
+class _SparkDialect(Spark):
     """Spark SQL in which no literal can be taken for a variable."""
 
     Generator = _Generator
 
 
-def render(query: exp.Query) -> str:
+def for_spark(query: exp.Query) -> str:
     """The query as Spark SQL."""
-    return query.sql(dialect=_Dialect)
+    return query.sql(dialect=_SparkDialect)
 
 
-def rows_of(product: Product, *, limit: int, equal: dict[Column, Any] | None = None) -> exp.Select:
-    """Select a product's contracted columns, in the order of its key.
+def for_duckdb(query: exp.Query) -> str:
+    """The query as DuckDB's SQL."""
+    return query.sql(dialect=DuckDB)
+
+
+def stored(product: Product, snapshot: int | None) -> exp.Table:
+    """The product's table in the lake, at a snapshot where it has any."""
+    table = exp.table_(product.table, db=product.schema_name, quoted=True)
+    if snapshot is not None:
+        version = exp.Version(
+            this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot)
+        )
+        table.set("version", version)
+    return table
+
+
+def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+    """The rows that a query asks for.
 
     Args:
-        limit: at most so many rows.
-        equal: values, of the columns' Python types, that the rows have in these columns.
+        table: where the product's rows are, in either engine.
+        rights: which of its rows and columns the caller sees.
     """
-    table = exp.table_(product.table, db=product.schema_name, quoted=True)
-    query = exp.select(*(_name(column.name) for column in product.columns)).from_(table)
-    for column, value in (equal or {}).items():
-        query = query.where(_name(column.name).eq(_literal(column, value)))
-    if product.primary_key:
-        query = query.order_by(*(_name(name) for name in product.primary_key))
-    return query.limit(limit)
+    if query.grouped:
+        return _grouped(query, table, rights)
+    tree = exp.select(*(_name(column.name) for column in query.select))
+    tree = _filtered(tree, query, table, rights)
+    if query.after is not None:
+        tree = tree.where(_after(query))
+    return _ordered(tree, query)
+
+
+def count_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+    """How many rows there are without limit and cursor."""
+    if query.grouped:
+        inner = _filtered(exp.select(exp.Literal.number(1)), query, table, rights)
+        inner = inner.group_by(*(_name(column.name) for column in query.select))
+        return exp.select(_count()).from_(inner.subquery("groups"))
+    return _filtered(exp.select(_count()), query, table, rights)
+
+
+def answer_schema(query: Query) -> pa.Schema:
+    """The names and Arrow types of the answer's columns, the same from either engine."""
+    fields = [pa.field(column.name, kind(column).arrow) for column in query.select]
+    fields += [pa.field(one.name, _aggregate_type(one)) for one in query.aggregates]
+    return pa.schema(fields)
+
+
+def _count() -> exp.Alias:
+    return exp.alias_(exp.Count(this=exp.Star()), "count", quoted=True)
+
+
+def _filtered(tree: exp.Select, query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+    tree = tree.from_(_visible(query.product, table, rights))
+    for condition in query.filters:
+        tree = tree.where(_condition(condition))
+    return tree
+
+
+def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expression:
+    """The table, or where the caller may not see all of it, a subquery of what he may see.
+
+    Filters, sort and aggregates stand outside, so they meet a mask, never what is behind it.
+    """
+    if not rights.masks and not rights.predicates:
+        return table
+    shown = rights.masked
+    columns = [
+        exp.alias_(_literal(column, shown[column.name]), column.name, quoted=True)
+        if column.name in shown
+        else _name(column.name)
+        for column in product.columns
+    ]
+    inner = exp.select(*columns).from_(table)
+    for predicate in rights.predicates:
+        inner = inner.where(exp.paren(parse_one(predicate, dialect="spark")))
+    return inner.subquery(_SOURCE)
+
+
+def _condition(condition: Filter) -> exp.Expression:
+    column, value = condition.column, condition.value
+    name = _name(column.name)
+    match condition.operator:
+        case "is":
+            null = exp.Is(this=name, expression=exp.Null())
+            return null if value == "null" else exp.not_(null)
+        case "in":
+            return name.isin(*(_literal(column, one) for one in value))
+        case "like":
+            like = exp.Like(this=name, expression=_text(value))
+            return exp.Escape(this=like, expression=exp.Literal.string("\\"))
+        case "eq":
+            return name.eq(_literal(column, value))
+        case "ne":
+            return name.neq(_literal(column, value))
+        case "gt":
+            return name > _literal(column, value)
+        case "gte":
+            return name >= _literal(column, value)
+        case "lt":
+            return name < _literal(column, value)
+        case "lte":
+            return name <= _literal(column, value)
+
+
+def _after(query: Query) -> exp.Expression:
+    """The rows that come after the cursor's, in an order in which nulls come last."""
+    columns = {column.name: column for column in query.product.columns}
+    assert query.after is not None  # noqa: S101
+    alternatives: list[exp.Expression] = []
+    same: list[exp.Expression] = []
+    for order, value in zip(query.sort, query.after, strict=True):
+        name, null = _name(order.name), exp.Is(this=_name(order.name), expression=exp.Null())
+        if value is None:
+            same.append(null)
+            continue
+        literal = _literal(columns[order.name], value)
+        beyond = name < literal if order.descending else name > literal
+        alternatives.append(exp.and_(*same, exp.or_(beyond, null.copy())))
+        same.append(name.eq(literal))
+    return exp.or_(*alternatives) if alternatives else exp.false()
+
+
+def _ordered(tree: exp.Select, query: Query) -> exp.Select:
+    for order in query.sort:
+        tree = tree.order_by(
+            exp.Ordered(
+                this=exp.column(order.name, quoted=True),
+                desc=order.descending,
+                nulls_first=False,
+            )
+        )
+    return tree.limit(query.limit) if query.limit is not None else tree
+
+
+def _grouped(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+    tree = exp.select(*(_name(column.name) for column in query.select))
+    for one in query.aggregates:
+        tree = tree.select(exp.alias_(_aggregate(one), one.name, quoted=True))
+    tree = _filtered(tree, query, table, rights)
+    if query.select:
+        tree = tree.group_by(*(_name(column.name) for column in query.select))
+    return _ordered(tree, query)
+
+
+def _aggregate(one: Aggregate) -> exp.Expression:
+    if one.column is None:
+        return exp.Count(this=exp.Star())
+    name = _name(one.column.name)
+    match one.function:
+        case "min":
+            return exp.Min(this=name)
+        case "max":
+            return exp.Max(this=name)
+        case "count":
+            return exp.Count(this=name)
+        case "sum":
+            return exp.cast(_sum(one.column), _sql_type(_aggregate_type(one)))
+        case "avg":
+            # Of the exact sum, so that both engines round the same value once.
+            total = exp.cast(_sum(one.column), "double")
+            count = exp.Nullif(this=exp.Count(this=name), expression=exp.Literal.number(0))
+            return exp.Div(this=total, expression=exp.cast(count, "double"), typed=False, safe=False)
+
+
+def _sum(column: Column) -> exp.Expression:
+    """An exact sum: integers as decimals, which do not overflow."""
+    name: exp.Expression = _name(column.name)
+    if pa.types.is_integer(kind(column).arrow):
+        name = exp.cast(name, "decimal(38,0)")
+    return exp.Sum(this=name)
+
+
+def _aggregate_type(one: Aggregate) -> pa.DataType:
+    if one.function == "count" or one.column is None:
+        return pa.int64()
+    arrow = kind(one.column).arrow
+    if one.function in ("min", "max"):
+        return arrow
+    if one.function == "avg" or pa.types.is_floating(arrow):
+        return pa.float64()
+    return pa.decimal128(38, arrow.scale if pa.types.is_decimal(arrow) else 0)
+
+
+def _sql_type(arrow: pa.DataType) -> str:
+    return f"decimal(38,{arrow.scale})" if pa.types.is_decimal(arrow) else "double"
 
 
 def _name(name: str) -> exp.Column:
@@ -51,4 +234,23 @@ def _name(name: str) -> exp.Column:
 
 
 def _literal(column: Column, value: Any) -> exp.Expression:
-    return exp.cast(exp.convert(value), column.data_type, dialect=_Dialect)
+    """A value as a literal of the column's type, whatever it looks like."""
+    if value is None:
+        inner: exp.Expression = exp.Null()
+    elif isinstance(value, bool):
+        inner = exp.Boolean(this=value)
+    elif isinstance(value, dt.datetime):
+        inner = _text(value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00"))
+    elif isinstance(value, dt.date):
+        inner = _text(value.isoformat())
+    elif isinstance(value, str):
+        inner = _text(value)
+    elif isinstance(value, Decimal):
+        inner = _text(f"{value:f}")
+    else:
+        inner = _text(repr(value))
+    return exp.cast(inner, column.data_type, dialect="spark")
+
+
+def _text(value: str) -> exp.Literal:
+    return exp.Literal.string(value)

@@ -155,6 +155,26 @@ class Settings(BaseSettings):
         30, gt=0, description="Seconds after which a query is cancelled and answered with 504"
     )
 
+    api_queue: int = Field(
+        64, ge=0, description="Queries that wait for each engine before the next is answered 503"
+    )
+    api_exports: int = Field(
+        4, gt=0, description="Whole products (`limit=all`) that are sent at a time"
+    )
+    api_cache_mb: int = Field(64, ge=0, description="Memory for answers, in MB; 0: none is kept")
+    api_tier_rows: int = Field(
+        2_000_000,
+        ge=0,
+        description="Rows up to which a product is kept in the API's memory; 0: every query goes "
+        "to Spark",
+    )
+    api_tier_mb: int = Field(
+        512, ge=0, description="Memory, in MB, that the products kept there have together"
+    )
+    api_cursor_minutes: float = Field(
+        60, gt=0, description="Minutes for which a page's cursor can be used"
+    )
+
     maintain_snapshot_days: float = Field(
         7, ge=0, description="Days for which each state that a table was in stays readable"
     )

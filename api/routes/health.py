@@ -3,16 +3,18 @@
 import logging
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+import pyarrow as pa
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
-from sqlglot import exp
 
-from api.deps import EngineDep
+from api.deps import EngineDep, RegistryDep
 from malha.errors import MalhaError
 
 log = logging.getLogger("malha.api")
 
 router = APIRouter(prefix="/health", tags=["health"])
+
+_ONE = pa.schema([pa.field("one", pa.int32())])
 
 
 class Health(BaseModel):
@@ -29,11 +31,11 @@ def live() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Health, "description": "Not ready"}})
-def ready(request: Request, response: Response, engine: EngineDep) -> Health:
+def ready(response: Response, engine: EngineDep, registry: RegistryDep) -> Health:
     """Whether the products are known and the Thrift Server answers `select 1`."""
-    checks = {"registry": "ok" if request.app.state.registry_read else "cannot be read"}
+    checks = {"registry": "cannot be read" if registry.problem else "ok"}
     try:
-        engine.fetch(exp.select("1"))
+        engine.fetch("select 1", _ONE)
         checks["thrift"] = "ok"
     except MalhaError as error:
         log.warning("%s", error)

@@ -1,0 +1,174 @@
+"""The types of contracted columns: in a request, in Arrow and in OpenAPI."""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+from sqlglot.errors import ParseError
+from sqlglot.expressions.datatypes import DType
+
+from malha.errors import ManifestError
+from malha.manifest import Column, Product
+
+MAX_TEXT = 1000
+"""Characters of a text value in a request."""
+
+_BITS = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
+_FLOATS = {DType.FLOAT: pa.float32(), DType.DOUBLE: pa.float64()}
+_TEXTS = (DType.TEXT, DType.VARCHAR, DType.CHAR)
+_TIMESTAMPS = (DType.TIMESTAMP, DType.TIMESTAMPTZ)
+
+_INTEGER = re.compile(r"[+-]?\d{1,20}")
+_NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})?")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the API knows of a type."""
+
+    name: str
+    """For people: `integer`, `decimal(18,2)`."""
+    arrow: pa.DataType
+    schema: dict[str, Any]
+    """JSON schema of a value."""
+    parse: Callable[[str], Any]
+    """The value that a text of a request stands for; raises ValueError with what is allowed."""
+    number: bool = False
+    text: bool = False
+
+
+@lru_cache(maxsize=4096)
+def kind(column: Column) -> Kind:
+    """What the API knows of the column's type.
+
+    Raises:
+        ManifestError: it does not serve this type.
+    """
+    try:
+        built = exp.DataType.build(column.data_type, dialect="spark")
+    except ParseError:
+        built = exp.DataType.build("unknown")
+    sql_type = built.this
+    if sql_type in _BITS:
+        return _integer(_BITS[sql_type])
+    if sql_type in _FLOATS:
+        schema = {"type": "number", "format": "double", "examples": [1.5]}
+        return Kind("number", _FLOATS[sql_type], schema, _parse_float, number=True)
+    if sql_type == DType.DECIMAL:
+        sizes = [int(part.name) for part in built.expressions] or [10]
+        return _decimal(sizes[0], sizes[1] if len(sizes) > 1 else 0)
+    if sql_type in _TEXTS:
+        schema = {"type": "string", "examples": ["Alice"]}
+        return Kind("text", pa.string(), schema, _parse_text, text=True)
+    if sql_type == DType.BOOLEAN:
+        schema = {"type": "boolean", "examples": [True]}
+        return Kind("boolean", pa.bool_(), schema, _parse_boolean)
+    if sql_type == DType.DATE:
+        schema = {"type": "string", "format": "date", "examples": ["2026-01-31"]}
+        return Kind("date", pa.date32(), schema, _parse_date)
+    if sql_type in _TIMESTAMPS:
+        schema = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"]}
+        return Kind("timestamp", pa.timestamp("us", tz="UTC"), schema, _parse_timestamp)
+    raise ManifestError(
+        f"column {column.name} has the type {column.data_type}; the API serves boolean, integers, "
+        "float, double, decimal, string, date and timestamp"
+    )
+
+
+def check(product: Product) -> None:
+    """Make sure that the API can serve all columns.
+
+    Raises:
+        ManifestError: it cannot.
+    """
+    for column in product.columns:
+        kind(column)
+
+
+def _integer(bits: int) -> Kind:
+    least, greatest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+    def parse(text: str) -> int:
+        if not _INTEGER.fullmatch(text):
+            raise ValueError("an integer such as 1 is needed")
+        value = int(text)
+        if not least <= value <= greatest:
+            raise ValueError(f"an integer from {least} to {greatest} is needed")
+        return value
+
+    arrow = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[bits]
+    schema = {"type": "integer", "minimum": least, "maximum": greatest, "examples": [1]}
+    return Kind("integer", arrow, schema, parse, number=True)
+
+
+def _decimal(precision: int, scale: int) -> Kind:
+    bound = Decimal(10) ** (precision - scale)
+
+    def parse(text: str) -> Decimal:
+        try:
+            value = Decimal(text) if _NUMBER.fullmatch(text) else None
+        except InvalidOperation:
+            value = None
+        if value is None:
+            raise ValueError("a number such as 200.00 is needed")
+        if abs(value) >= bound or -int(value.normalize().as_tuple().exponent) > scale:
+            raise ValueError(
+                f"a number of at most {precision - scale} digits before and {scale} after "
+                "the point is needed"
+            )
+        return value.quantize(Decimal(1).scaleb(-scale))
+
+    schema = {"type": "number", "examples": [float(f"200.{'0' * scale}")]}
+    return Kind(
+        f"decimal({precision},{scale})",
+        pa.decimal128(precision, scale),
+        schema,
+        parse,
+        number=True,
+    )
+
+
+def _parse_float(text: str) -> float:
+    value = float(text) if _NUMBER.fullmatch(text) else float("nan")
+    if not isfinite(value):
+        raise ValueError("a finite number such as 1.5 is needed")
+    return value
+
+
+def _parse_text(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a text of at most {MAX_TEXT} characters is needed")
+    if "\x00" in text:
+        raise ValueError("a text without the character U+0000 is needed")
+    return text
+
+
+def _parse_boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false is needed")
+    return text == "true"
+
+
+def _parse_date(text: str) -> dt.date:
+    try:
+        if len(text) == len("2026-01-31"):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass  # said below, in words that name no Python function
+    raise ValueError("a date such as 2026-01-31 is needed")
+
+
+def _parse_timestamp(text: str) -> dt.datetime:
+    try:
+        # A + in a URL that was not escaped arrives as a blank.
+        value = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("a moment such as 2026-01-31T12:00:00Z is needed") from None

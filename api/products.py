@@ -1,0 +1,339 @@
+"""Requests of products: a plain ASGI application, since most answers take microseconds."""
+
+import asyncio
+import datetime as dt
+import hashlib
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from email.utils import format_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from api import parameters
+from api.access import Caller, Guard, Rights, check_read, rights_of
+from api.answers import Answer, Answers, Ask
+from api.audit import Access, Audit
+from api.cursors import Cursors
+from api.errors import (
+    ApiError,
+    CancelledError,
+    MethodError,
+    NotAcceptableError,
+    NotBuiltError,
+    NotFoundError,
+)
+from api.formats import FORMATS, Format, accepted, accepted_encoding
+from api.metrics import ANSWERS, REQUESTS, SECONDS
+from api.parameters import Request
+from api.problems import problem_of
+from api.query import Query
+from api.registry import Registry, Served
+from api.snapshots import Snapshot, Snapshots
+from malha.errors import MalhaError
+
+log = logging.getLogger("malha.api")
+
+Headers = list[tuple[bytes, bytes]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key")
+
+
+class Exchange:
+    """One request, and what becomes of it."""
+
+    def __init__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query = scope["query_string"]
+        self.client: str = (scope.get("client") or ("", 0))[0]
+        self.headers = dict(scope["headers"])
+        given = self.header(b"x-request-id")
+        self.id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        self.receive = receive
+        self._send = send
+        self.status = 0
+        self.extra: Headers = [(b"x-request-id", self.id.encode())]
+        """What every answer to this request has."""
+        self.served: Served | None = None
+        self.caller: Caller | None = None
+        self.snapshot: int | None = None
+        self.columns: tuple[str, ...] = ()
+        self.rows = 0
+
+    def header(self, name: bytes) -> str:
+        """A header of the request; empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def optional(self, name: bytes) -> str | None:
+        """A header of the request, where there is one."""
+        return self.header(name) if name in self.headers else None
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Send the status and the headers."""
+        self.status = status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, *self.extra],
+            }
+        )
+
+    async def body(self, body: bytes, *, more: bool = False) -> None:
+        """Send (a part of) the body; a HEAD request has none."""
+        content = b"" if self.method == "HEAD" else body
+        await self._send({"type": "http.response.body", "body": content, "more_body": more})
+
+    async def gone(self) -> None:
+        """Return once the client has hung up."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+class Products:
+    """Answers requests below `/api/`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        guard: Guard,
+        snapshots: Snapshots,
+        answers: Answers,
+        cursors: Cursors,
+        audit: Audit,
+    ) -> None:
+        self._registry = registry
+        self._guard = guard
+        self._snapshots = snapshots
+        self._answers = answers
+        self._cursors = cursors
+        self._audit = audit
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        try:
+            await self._handle(exchange)
+        except CancelledError:
+            exchange.status = exchange.status or 499
+        except MalhaError as error:
+            await self._refuse(exchange, error)
+        except Exception:
+            log.exception("request %s failed", exchange.id)
+            if exchange.status:
+                raise
+            await self._refuse(exchange, ApiError("The server's log says why"))
+        finally:
+            self._note(exchange)
+
+    async def _handle(self, exchange: Exchange) -> None:
+        found = self._registry.catalogue.find(exchange.path)
+        if found is None:
+            raise NotFoundError(
+                f"There is nothing at {exchange.path}; /api lists the products"
+            )
+        served, key = found
+        exchange.served = served
+        exchange.extra += _deprecation(served)
+        if exchange.method not in ("GET", "HEAD"):
+            exchange.extra.append((b"allow", b"GET, HEAD"))
+            raise MethodError("Products are read: use GET")
+        caller = await self._caller(exchange)
+        exchange.caller = caller
+        check_read(caller, served.product)
+        if quota := self._guard.limiter.hit(caller, exchange.client):
+            exchange.extra += [
+                (name.lower().encode(), value.encode()) for name, value in quota.headers().items()
+            ]
+        rights = rights_of(caller, served.product)
+        digest, request = _parsed(served, exchange.query, key)
+        format = _format(request, exchange.header(b"accept"))
+        encoding = accepted_encoding(exchange.header(b"accept-encoding"))
+        snapshot, query = await self._pinned(served, request, rights)
+        exchange.snapshot = snapshot.id
+        exchange.columns = tuple(column.name for column in query.select)
+        ask = Ask(query, digest, snapshot, rights, format, encoding, request.count, exchange.id)
+        if request.query.limit is None:
+            await self._export(exchange, ask)
+        else:
+            await self._answer(exchange, ask)
+
+    async def _caller(self, exchange: Exchange) -> Caller:
+        given = exchange.optional(b"authorization"), exchange.optional(b"x-api-key")
+        caller = self._guard.recall(*given)
+        if caller is None:
+            caller = await asyncio.to_thread(self._guard.authenticate, *given, exchange.client)
+        return caller
+
+    async def _pinned(
+        self, served: Served, request: Request, rights: Rights
+    ) -> tuple[Snapshot, Query]:
+        """The snapshot that is asked about: the cursor's, or the current one."""
+        product = served.product
+        if request.cursor is not None:
+            number, after = self._cursors.read(request.cursor, request.query, rights.fingerprint)
+            return Snapshot(number, None, None, None), replace(request.query, after=after)
+        current = self._snapshots.fresh(product)
+        if current is None:
+            current = await asyncio.to_thread(self._snapshots.current, product)
+        if current is None:
+            raise NotBuiltError("The product has not been built yet: run `dbt build`")
+        return current, request.query
+
+    async def _answer(self, exchange: Exchange, ask: Ask) -> None:
+        answer = self._answers.remembered(ask.key)
+        name = ask.query.product.name
+        if answer is not None:
+            source = "not_modified" if _matches(exchange, answer.etag) else "cache"
+            ANSWERS.labels(name, source).inc()
+        elif ask.snapshot.id is not None and _matches(exchange, ask.etag):
+            ANSWERS.labels(name, "not_modified").inc()
+            await exchange.begin(HTTPStatus.NOT_MODIFIED, _validators(ask, ask.etag))
+            await exchange.body(b"")
+            return
+        else:
+            answer = await self._answers.answer(ask, exchange.gone)
+        headers = [*_validators(ask, answer.etag), *_links(exchange, answer)]
+        if _matches(exchange, answer.etag):
+            await exchange.begin(HTTPStatus.NOT_MODIFIED, headers)
+            await exchange.body(b"")
+            return
+        exchange.rows = answer.rows
+        headers.append((b"content-type", ask.format.media_type.encode()))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        if answer.encoding:
+            headers.append((b"content-encoding", answer.encoding.encode()))
+        await exchange.begin(HTTPStatus.OK, headers)
+        await exchange.body(answer.body)
+
+    async def _export(self, exchange: Exchange, ask: Ask) -> None:
+        headers = _validators(ask, ask.etag if ask.snapshot.id is not None else None)
+        if ask.snapshot.id is not None and _matches(exchange, ask.etag):
+            await exchange.begin(HTTPStatus.NOT_MODIFIED, headers)
+            await exchange.body(b"")
+            return
+        export = self._answers.export(ask)
+        watcher = asyncio.ensure_future(exchange.gone())
+        try:
+            # The first part is made before the status is sent, so that a failure is told by it.
+            part = await export.next()
+            headers.append((b"content-type", ask.format.media_type.encode()))
+            if export.encoding:
+                headers.append((b"content-encoding", export.encoding.encode()))
+            await exchange.begin(HTTPStatus.OK, headers)
+            while part is not None and not watcher.done():
+                await exchange.body(part, more=True)
+                part = await export.next()
+            if watcher.done():
+                raise CancelledError("The client hung up")
+            await exchange.body(b"")
+        finally:
+            watcher.cancel()
+            exchange.rows = export.rows
+            await export.close()
+
+    async def _refuse(self, exchange: Exchange, error: MalhaError) -> None:
+        if exchange.status:
+            # Part of an answer is sent: only a broken connection says that it is not whole.
+            log.error("request %s broke off: %s", exchange.id, error)
+            raise error
+        status, body, headers = problem_of(error, exchange.path)
+        headers = [*headers, (b"cache-control", b"no-store")]
+        await exchange.begin(status, headers)
+        await exchange.body(body)
+
+    def _note(self, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started
+        name = exchange.served.product.name if exchange.served else ""
+        REQUESTS.labels(name, str(exchange.status)).inc()
+        if name:
+            SECONDS.labels(name).observe(seconds)
+        self._audit.write(
+            Access(
+                request_id=exchange.id,
+                caller=exchange.caller.name if exchange.caller else None,
+                kind=exchange.caller.kind if exchange.caller else None,
+                method=exchange.method,
+                path=exchange.path,
+                product=name or None,
+                columns=exchange.columns,
+                rows=exchange.rows,
+                snapshot=exchange.snapshot,
+                status=exchange.status,
+                ms=round(seconds * 1000, 3),
+                client=exchange.client,
+            )
+        )
+
+
+def _parsed(served: Served, text: bytes, key: str | None) -> tuple[str, Request]:
+    """The request of a query string, and a digest of what it asks; read once, then remembered."""
+    known = served.parsed.get((text, key))
+    if known is None:
+        request = parameters.read(served.product, text.decode("latin-1"), key)
+        asked = repr((served.path, request.query, request.count, request.cursor))
+        known = hashlib.sha256(asked.encode()).hexdigest(), request
+        served.parsed[text, key] = known
+    return known  # type: ignore[no-any-return]
+
+
+def _format(request: Request, accept: str) -> Format:
+    if request.format is not None:
+        return FORMATS[request.format]
+    found = accepted(accept)
+    if found is None:
+        known = ", ".join(one.media_type for one in FORMATS.values())
+        raise NotAcceptableError(f"There is no such form; there are {known}")
+    return found
+
+
+def _matches(exchange: Exchange, etag: str | None) -> bool:
+    given = exchange.header(b"if-none-match")
+    if not given or etag is None:
+        return False
+    return given == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}
+
+
+def _validators(ask: Ask, etag: str | None) -> Headers:
+    headers = [_VARY, (b"cache-control", b"private, no-cache")]
+    if etag:
+        headers.append((b"etag", etag.encode()))
+    if ask.snapshot.committed_ms is not None:
+        moment = dt.datetime.fromtimestamp(ask.snapshot.committed_ms / 1000, dt.UTC)
+        headers.append((b"last-modified", format_datetime(moment, usegmt=True).encode()))
+    return headers
+
+
+def _links(exchange: Exchange, answer: Answer) -> Headers:
+    headers: Headers = []
+    if answer.cursor:
+        pairs = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
+        rest = [(name, value) for name, value in pairs if name != "cursor"]
+        url = f"{exchange.path}?{urlencode([*rest, ('cursor', answer.cursor)])}"
+        headers.append((b"link", f'<{url}>; rel="next"'.encode()))
+        headers.append((b"next-cursor", answer.cursor.encode()))
+    if answer.count is not None:
+        headers.append((b"total-count", str(answer.count).encode()))
+    return headers
+
+
+def _deprecation(served: Served) -> Headers:
+    """RFC 9745 and RFC 8594: since when a version is deprecated, and what takes its place."""
+    moment = served.product.deprecation_date
+    if moment is None:
+        return []
+    headers = [
+        (b"deprecation", f"@{int(moment.timestamp())}".encode()),
+        (b"sunset", format_datetime(moment.astimezone(dt.UTC), usegmt=True).encode()),
+    ]
+    if served.successor:
+        headers.append((b"link", f'<{served.successor}>; rel="successor-version"'.encode()))
+    return headers

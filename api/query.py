@@ -1,0 +1,68 @@
+"""What a request asks of a product, checked against its contract."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from malha.manifest import Column, Product
+
+Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "like", "is"]
+Function = Literal["count", "sum", "avg", "min", "max"]
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on one column; all conditions of a query hold together."""
+
+    column: Column
+    operator: Operator
+    value: Any
+    """Of the column's Python type; a tuple of such for `in`, `null` or `not_null` for `is`."""
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A function over a column, or over the rows (`count`)."""
+
+    function: Function
+    column: Column | None
+
+    @property
+    def name(self) -> str:
+        """Of the column of the answer: `sum_valor`."""
+        return f"{self.function}_{self.column.name}" if self.column else self.function
+
+
+@dataclass(frozen=True)
+class Order:
+    """A column of the answer that rows are sorted by; nulls come last."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question; equal ones have equal answers on one snapshot and for equal rights."""
+
+    product: Product
+    select: tuple[Column, ...]
+    """What the answer shows. In an aggregate query, the columns that rows are grouped by."""
+    filters: tuple[Filter, ...] = ()
+    sort: tuple[Order, ...] = ()
+    limit: int | None = DEFAULT_LIMIT
+    """None for all rows."""
+    after: tuple[Any, ...] | None = None
+    """By `sort`: the values of the row after which the answer begins."""
+    aggregates: tuple[Aggregate, ...] = ()
+    grouped: bool = field(default=False)
+    """Whether this is an aggregate query; `select` and `aggregates` are then its columns."""
+
+    @property
+    def pages(self) -> bool:
+        """Whether a cursor can go on where a page ends: the order is that of a key."""
+        if self.grouped or not self.product.primary_key:
+            return False
+        return set(self.product.primary_key) <= {order.name for order in self.sort}

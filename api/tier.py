@@ -1,0 +1,233 @@
+"""Small products in memory: one immutable DuckDB table a snapshot, loaded through Spark."""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from api import queries
+from api.access import EVERYTHING
+from api.engine import ThriftEngine
+from api.errors import CancelledError, QueryError
+from api.interrupts import Interrupts
+from api.query import Order, Query
+from api.snapshots import Snapshot
+from malha.errors import MalhaError
+from malha.manifest import Product
+from malha.settings import Settings
+
+log = logging.getLogger("malha.api")
+
+_KEPT = 2
+"""Snapshots of a product that stay, so that pages that were begun can be read to their end."""
+
+_BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A product's rows at a snapshot."""
+
+    product: Product
+    snapshot: int
+    table: str
+    rows: int
+    bytes: int
+
+
+@dataclass
+class _State:
+    loaded: list[Loaded] = field(default_factory=list)
+    """Newest last."""
+    wanted: Snapshot | None = None
+
+
+class Tier:
+    """Products of few rows, answered without Spark.
+
+    Args:
+        engine: what they are loaded through.
+    """
+
+    def __init__(self, settings: Settings, engine: ThriftEngine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._states: dict[str, _State] = {}
+        self._queue: SimpleQueue[Product | None] = SimpleQueue()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tier", daemon=True)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._numbers = 0
+
+    @property
+    def on(self) -> bool:
+        """Whether products are loaded at all."""
+        return self._settings.api_tier_rows > 0 and self._settings.api_tier_mb > 0
+
+    def start(self) -> None:
+        """Begin to load what `offer` names."""
+        if self.on:
+            self._connection = duckdb.connect(
+                ":memory:",
+                config={"memory_limit": f"{2 * self._settings.api_tier_mb}MB"},
+            )
+            self._connection.execute("set TimeZone = 'UTC'")
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop loading, and forget everything."""
+        self._ended.set()
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._states.clear()
+
+    def offer(self, product: Product, snapshot: Snapshot) -> None:
+        """Load this snapshot soon, where the product is small enough."""
+        if not self.on or snapshot.id is None:
+            return
+        state = self._states.setdefault(product.name, _State())
+        state.wanted = snapshot
+        self._queue.put(product)
+
+    def find(self, product: Product, snapshot: int | None) -> Loaded | None:
+        """The product's rows at a snapshot, where they are in memory."""
+        state = self._states.get(product.name)
+        for loaded in state.loaded if state and snapshot is not None else ():
+            if loaded.snapshot == snapshot and loaded.product == product:
+                return loaded
+        return None
+
+    @property
+    def holds(self) -> list[Loaded]:
+        """What is in memory."""
+        return [loaded for state in list(self._states.values()) for loaded in state.loaded]
+
+    @contextmanager
+    def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
+        """A connection for one query in one thread."""
+        assert self._connection is not None  # noqa: S101
+        with closing(self._connection.cursor()) as cursor:
+            yield cursor
+
+    def stream(
+        self, sql: str, schema: pa.Schema, interrupts: Interrupts
+    ) -> Generator[pa.RecordBatch]:
+        """Run a query and return its rows in batches.
+
+        Raises:
+            CancelledError: it was interrupted.
+            QueryError: DuckDB refused or failed it.
+        """
+        with self.cursor() as cursor, _reporting(), interrupts.stopping(cursor.interrupt):
+            for batch in cursor.execute(sql).to_arrow_reader(_BATCH_ROWS):
+                yield pa.RecordBatch.from_arrays(
+                    [
+                        column.cast(wanted.type)
+                        for column, wanted in zip(batch.columns, schema, strict=True)
+                    ],
+                    schema=schema,
+                )
+
+    def _work(self) -> None:
+        while not self._ended.is_set():
+            product = self._queue.get()
+            try:
+                while product and self._queue.qsize():
+                    # Of many offers of one product, only the newest matters.
+                    following = self._queue.get_nowait()
+                    if following != product:
+                        self._queue.put(following)
+                        break
+            except Empty:
+                pass  # somebody else took it; there is only this thread, so there is none
+            if product:
+                self._load(product)
+
+    def _load(self, product: Product) -> None:
+        state = self._states[product.name]
+        wanted = state.wanted
+        if wanted is None or wanted.id is None or self.find(product, wanted.id):
+            return
+        if wanted.rows is not None and wanted.rows > self._settings.api_tier_rows:
+            self._keep(state, [])
+            return
+        try:
+            loaded = self._copy(product, wanted.id)
+        except (MalhaError, duckdb.Error) as error:
+            log.warning("%s stays out of memory: %s", product.name, error)
+            return
+        self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])
+
+    def _keep(self, state: _State, kept: list[Loaded]) -> None:
+        """Let what has left go; a query that still reads it keeps its own hold of the rows."""
+        gone = [loaded for loaded in state.loaded if loaded not in kept]
+        state.loaded = kept
+        with self.cursor() as cursor:
+            for loaded in gone:
+                cursor.execute(f'drop table if exists "{loaded.table}"')
+
+    def _copy(self, product: Product, snapshot: int) -> Loaded | None:
+        """Copy a product's rows; None where they are more than may be."""
+        order = (product.lookup.name,) if product.lookup else product.primary_key
+        everything = Query(
+            product, product.columns, sort=tuple(Order(name) for name in order), limit=None
+        )
+        table = queries.stored(product, snapshot)
+        schema = queries.answer_schema(everything)
+        sql = queries.for_spark(queries.rows_of(everything, table, EVERYTHING))
+        self._numbers += 1
+        name = f"{product.name}_{self._numbers}"
+        rows = size = 0
+        with self.cursor() as cursor:
+            created = False
+            with closing(self._engine.stream(sql, schema, self._check)) as batches:
+                for batch in batches:
+                    rows, size = rows + batch.num_rows, size + batch.nbytes
+                    if rows > self._settings.api_tier_rows or size > self._limit(product):
+                        cursor.execute(f'drop table if exists "{name}"')
+                        return None
+                    cursor.register("batch", batch)
+                    verb = "insert into" if created else "create table"
+                    glue = "" if created else "as"
+                    cursor.execute(f'{verb} "{name}" {glue} from batch')  # noqa: S608
+                    created = True
+            if not created:
+                cursor.register("batch", schema.empty_table())
+                cursor.execute(f'create table "{name}" as from batch')
+            if product.lookup:
+                cursor.execute(f'create index "{name}_by" on "{name}" ("{product.lookup.name}")')
+        return Loaded(product, snapshot, name, rows, size)
+
+    def _limit(self, product: Product) -> int:
+        """Bytes that a product may have, beside the others."""
+        others = sum(loaded.bytes for loaded in self.holds if loaded.product.name != product.name)
+        return max(0, self._settings.api_tier_mb * 1_000_000 - others)
+
+    def _check(self) -> None:
+        if self._ended.is_set():
+            raise MalhaError("the API is ending")
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise CancelledError("Nobody waits for the answer any more") from None
+    except duckdb.Error as error:
+        log.error("query failed: %s", error)
+        raise QueryError("The query failed; the server's log says why") from error
+
+
+def in_memory(loaded: Loaded) -> exp.Table:
+    """Where a product's rows are in DuckDB."""
+    return exp.table_(loaded.table, quoted=True)
+
+
