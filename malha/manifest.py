@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from dbt_artifacts_parser.parser import parse_manifest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from malha.errors import ManifestError
+from malha.serving import Api, Mask, RowFilter, problem_of
 
 Format = Literal["csv", "json", "parquet"]
 Encoding = Literal["utf-8", "iso-8859-1"]
@@ -88,15 +90,6 @@ class Column(BaseModel):
     description: str
 
 
-class Lookup(BaseModel):
-    """How a product is served: `config.meta.api` of a dbt model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lookup: str | None = None
-    """The column whose value `/api/<product>/{value}` selects by."""
-
-
 class Product(BaseModel):
     """A public model with an enforced contract."""
 
@@ -110,6 +103,23 @@ class Product(BaseModel):
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     lookup: Column | None
+    base_name: str = ""
+    """The model's name, which all its versions share."""
+    domain: str = ""
+    """The dbt group that the model belongs to."""
+    open: bool = False
+    """Whether it may be read without a key or a token."""
+    masks: tuple[Mask, ...] = ()
+    row_filters: tuple[RowFilter, ...] = ()
+    version: int | None = None
+    latest_version: int | None = None
+    deprecation_date: datetime | None = None
+    """From when on it is not to be relied on; without a time zone in dbt, UTC."""
+
+    @field_validator("deprecation_date")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 Declared = TypeVar("Declared", Source, BuiltTable, Product)
@@ -173,31 +183,46 @@ class Manifest:
             if node.access.value != "public":
                 continue
             try:
-                columns = {
-                    name: Column(
-                        name=name, data_type=column.data_type, description=column.description or ""
-                    )
-                    for name, column in node.columns.items()
-                }
-                lookup = Lookup.model_validate((node.config.meta or {}).get("api", {})).lookup
+                yield _product(node, groups.get(node.config.group))
             except ValidationError as error:
                 raise _unusable(unique_id, node.original_file_path, error) from None
-            if lookup is not None and lookup not in columns:
-                raise ManifestError(
-                    f"{node.original_file_path}: config.meta.api.lookup of {node.name} names "
-                    f"{lookup!r}, which is none of its columns ({', '.join(columns)})"
-                )
-            group = groups.get(node.config.group)
-            yield Product(
-                name=_unique_name(node),
-                schema_name=node.schema_,
-                table=node.alias,
-                description=node.description or "",
-                owner=str(group.owner.name or group.owner.email) if group else "",
-                columns=tuple(columns.values()),
-                primary_key=tuple(node.primary_key or ()),
-                lookup=columns[lookup] if lookup else None,
-            )
+
+
+def _product(node: Any, group: Any) -> Product:
+    """What a model's node says of it as a product."""
+    columns = {
+        name: Column(name=name, data_type=column.data_type, description=column.description or "")
+        for name, column in node.columns.items()
+    }
+    primary_key = tuple(node.primary_key or ())
+    api = Api.model_validate((node.config.meta or {}).get("api", {}))
+    types = {name: column.data_type for name, column in columns.items()}
+    if problem := problem_of(api, types, primary_key):
+        place, _, rest = problem.partition(" ")
+        raise ManifestError(
+            f"{node.original_file_path}: config.meta.api.{place} of {node.name} {rest}"
+        )
+    return Product(
+        name=_unique_name(node),
+        schema_name=node.schema_,
+        table=node.alias,
+        description=node.description or "",
+        owner=str(group.owner.name or group.owner.email) if group else "",
+        columns=tuple(columns.values()),
+        primary_key=primary_key,
+        lookup=columns[api.lookup] if api.lookup else None,
+        base_name=node.name,
+        domain=node.config.group or "",
+        open=api.open,
+        masks=tuple(
+            Mask(column=name, unless=mask.unless, show=mask.show)
+            for name, mask in sorted(api.masks.items())
+        ),
+        row_filters=api.rows,
+        version=node.version,
+        latest_version=node.latest_version,
+        deprecation_date=node.deprecation_date,
+    )
 
 
 def _unique_name(node: Any) -> str:

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from malha.access_settings import AccessSettings
 from malha.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,7 +51,7 @@ SparkConf = Annotated[str, AfterValidator(_spark_conf)]
 _FOREIGN_AWS_VARIABLES = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION")
 
 
-class Settings(BaseSettings):
+class Settings(AccessSettings):
     """The settings in force; see each field's description. Ports and sizes are validated."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -224,6 +225,25 @@ class Settings(BaseSettings):
     def credentials_path(self) -> Path:
         """The embedded stack's S3 credentials, a dotenv file of mode 600."""
         return self.stack_dir / "credentials.env"
+
+    @property
+    def keys_path(self) -> Path:
+        """The API's keys, hashed."""
+        given = self.api_keys_file
+        return Path(given).absolute() if given else self.stack_dir / "api/keys.json"
+
+    @property
+    def demo_key_path(self) -> Path:
+        """The embedded stack's own key to its API, of mode 600."""
+        return self.stack_dir / "api/demo.key"
+
+    @property
+    def audit_log_path(self) -> Path | None:
+        """Where accesses are noted; None is standard output."""
+        if self.api_audit_log == "-":
+            return None
+        given = self.api_audit_log
+        return Path(given).absolute() if given else self.stack_dir / "logs/api-audit.log"
 
     @property
     def api_url(self) -> str:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from malha.access_settings import AccessSettings
 from malha.settings import ROOT, Settings
 
 PAGE = ROOT / "docs/settings.md"
@@ -21,9 +22,13 @@ the same values as the one that started it.
 
 def page() -> str:
     """The page as Markdown."""
+    # What a class inherits comes first in its table; on the page, it comes last.
+    fields = sorted(
+        Settings.model_fields.items(), key=lambda field: field[0] in AccessSettings.model_fields
+    )
     rows = (
         f"| `{name.upper()}` | {_shown(field.default)} | {field.description} |\n"
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     )
     return _INTRODUCTION + "".join(rows)
 

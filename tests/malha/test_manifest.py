@@ -1,6 +1,8 @@
 import copy
 import json
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +147,102 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ManifestError, match="cannot be read as dbt's manifest"):
         Manifest(path)
+
+
+def _api(**api: Any) -> Change:
+    return lambda m: m["nodes"][PRODUCT]["config"]["meta"].update(api=api)
+
+
+def test_product_has_the_domain_of_its_group_and_is_closed_unless_it_says_open(
+    read: Callable[..., Manifest],
+) -> None:
+    product = read().products["cliente_pedido"]
+    assert (product.domain, product.base_name, product.open) == ("vendas", "cliente_pedido", False)
+    assert read(_api(open=True)).products["cliente_pedido"].open
+
+
+def test_masks_and_row_filters_are_read_with_their_scopes(read: Callable[..., Manifest]) -> None:
+    declared = _api(
+        masks={"nome": {"unless": "pii", "show": "***"}, "valor": {"unless": "domain:vendas"}},
+        rows=[{"unless": "nacional", "where": "valor < 1000 and nome rlike '^A'"}],
+    )
+    product = read(declared).products["cliente_pedido"]
+    assert [(mask.column, mask.unless, mask.show) for mask in product.masks] == [
+        ("nome", "pii", "***"),
+        ("valor", "domain:vendas", None),
+    ]
+    (rule,) = product.row_filters
+    assert (rule.unless, rule.where) == ("nacional", "valor < 1000 and nome rlike '^A'")
+    assert hash(product.masks) == hash(read(declared).products["cliente_pedido"].masks)
+
+
+def test_version_and_end_of_a_product_are_known(read: Callable[..., Manifest]) -> None:
+    def versioned(manifest: dict[str, Any]) -> None:
+        manifest["nodes"][PRODUCT] |= {
+            "version": 1,
+            "latest_version": 2,
+            "alias": "cliente_pedido_v1",
+            "deprecation_date": "2026-12-31T00:00:00",
+        }
+
+    product = read(versioned).products["cliente_pedido_v1"]
+    assert (product.base_name, product.version, product.latest_version) == ("cliente_pedido", 1, 2)
+    assert product.deprecation_date == datetime(2026, 12, 31, tzinfo=UTC)
+    assert read().products["cliente_pedido"].version is None
+
+
+def _where(where: str) -> Change:
+    return _api(rows=[{"unless": "x", "where": where}])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_api(masks={"cpf": {"unless": "pii"}}), r"masks of cliente_pedido names 'cpf', .*valor\)"),
+        (
+            _api(masks={"pedido_id": {"unless": "pii"}}),
+            r"'pedido_id', which is in the primary key: whoever asks by its value",
+        ),
+        (
+            _api(lookup="cliente_id", masks={"cliente_id": {"unless": "pii"}}),
+            r"'cliente_id', which is the lookup column",
+        ),
+        (
+            _api(masks={"valor": {"unless": "pii", "show": "***"}}),
+            r"masks\.valor\.show of .* a decimal\(18,2\) cannot show a text: leave `show` out",
+        ),
+        (_api(masks={"nome": {"show": "***"}}), r"masks\.nome\.unless: Field required"),
+        (_api(masks={"nome": {"unless": "p i"}}), r"masks\.nome\.unless: .* is not a scope"),
+        (_api(masks={"nome": {"unless": "pii", "typo": 1}}), r"typo: Extra inputs"),
+        (_where("cpf = '1'"), r"rows\[0\]\.where of cliente_pedido names cpf, .*\(pedido_id, "),
+        (_where("t.valor > 1"), r"names t\.valor, which is none"),
+        (_where("valor >"), r"is not SQL of Spark's .*: write one condition"),
+        (_where("valor > 1; select 1"), r"has 2 statements"),
+        (_where(" "), r"is empty"),
+        (_where("valor"), r"is not true or false"),
+        (_where("upper(nome)"), r"is not true or false"),
+        (_where("valor in (select 1)"), r"has a subquery"),
+        (_where("exists(select 1)"), r"has a subquery"),
+        (_where("sum(valor) > 1"), r"aggregates"),
+        (_where("row_number() over (order by valor) = 1"), r"has a window"),
+        (_where("nome = ${env:HOME}"), r"where "),
+        (_where("drop table x"), r"where "),
+        (
+            lambda m: m["nodes"][PRODUCT].update(version="gold"),
+            r"cliente_pedido: version: Input should be a valid integer",
+        ),
+    ],
+)
+def test_unusable_rule_of_access_names_file_model_and_fix(
+    read: Callable[..., Manifest], change: Change, message: str
+) -> None:
+    with pytest.raises(ManifestError, match=r"cliente_pedido\.(sql|yml): .*" + message):
+        read(change)
+
+
+def test_predicate_is_not_checked_where_there_is_no_sqlglot(
+    read: Callable[..., Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert read(_where("valor < 10")).products["cliente_pedido"].row_filters

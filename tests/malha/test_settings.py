@@ -61,6 +61,13 @@ def test_keys_of_the_user_go_with_a_store_of_the_user(
         ("SPARK_EXTRA_CONF", "spark.ui.enabled"),
         ("SPARK_EXTRA_CONF", "hive.x=1"),
         ("SPARK_EXTRA_CONF", 'spark.x="1'),
+        ("API_RATE_LIMIT", "-1"),
+        ("API_TOKEN_ALGORITHMS", "RS256,HS256"),
+        ("API_TOKEN_ALGORITHMS", "none"),
+        ("API_JWKS_URL", "http://idp.example/keys"),
+        ("API_JWKS_URL", "file:///etc/passwd"),
+        ("API_TOKEN_ISSUER", "https://idp.example"),
+        ("API_TOKEN_AUDIENCE", "malha"),
     ],
 )
 def test_bad_value_is_named_with_its_variable(
@@ -88,3 +95,20 @@ def test_child_process_gets_every_setting_and_no_foreign_session(
 
 def test_page_of_settings_is_what_the_table_says() -> None:
     assert PAGE.read_text() == page(), "run `make docs`"
+
+
+def test_key_set_without_issuer_and_audience_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_JWKS_URL", "https://idp.example/keys")
+    with pytest.raises(SettingError, match="API_TOKEN_ISSUER='.*API_TOKEN_AUDIENCE='"):
+        load()
+
+
+def test_keys_and_audit_log_follow_the_stack_folder_unless_they_are_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load().keys_path == tmp_path / "api/keys.json"
+    assert load().audit_log_path == tmp_path / "logs/api-audit.log"
+    monkeypatch.setenv("API_KEYS_FILE", "/etc/malha/keys.json")
+    monkeypatch.setenv("API_AUDIT_LOG", "-")
+    assert load().keys_path == Path("/etc/malha/keys.json")
+    assert load().audit_log_path is None
