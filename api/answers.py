@@ -227,9 +227,7 @@ class Answers:
 
     @staticmethod
     def _table(ask: Ask, loaded: Loaded | None) -> Any:
-        return (
-            in_memory(loaded) if loaded else queries.stored(ask.query.product, ask.snapshot.id)
-        )
+        return in_memory(loaded) if loaded else queries.stored(ask.query.product, ask.snapshot.id)
 
     def export(self, ask: Ask) -> "Export":
         """All rows of a question, as a stream.

@@ -73,7 +73,7 @@ def _operation(served: Served, lookup: Column | None) -> Json:
         "parameters": [*_path_parameters(lookup), *_parameters(product)],
         "responses": {
             "200": {
-                "description": "Rows in the order of `sort`, then of the key; none is an empty list",
+                "description": "Rows in the order of `sort`, then of the key",
                 "headers": {
                     "ETag": _header("Of snapshot, query, form and the caller's rights"),
                     "Link": _header('`rel="next"`: the next page'),
@@ -147,9 +147,7 @@ def _parameters(product: Product) -> list[Json]:
             "What is said of each group: `count,sum.valor`",
             _list({"type": "string", "enum": functions}),
         ),
-        _parameter(
-            "format", "In place of `Accept`", {"type": "string", "enum": list(FORMATS)}
-        ),
+        _parameter("format", "In place of `Accept`", {"type": "string", "enum": list(FORMATS)}),
     ]
     filters = [
         _parameter(

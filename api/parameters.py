@@ -64,9 +64,7 @@ def read(product: Product, text: str, key: str | None = None) -> Request:
     """
     given = _Given({})
     try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, max_num_fields=MAX_VALUES, errors="strict"
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_VALUES, errors="strict")
     except (ValueError, UnicodeDecodeError):
         given.refuse("", f"at most {MAX_VALUES} parameters, in UTF-8, are allowed")
         raise InvalidRequestError(given.problems) from None
@@ -188,7 +186,7 @@ def _orders(
     given: _Given, text: str | None, names: Sequence[str], implied: Sequence[str]
 ) -> tuple[Order, ...]:
     """What is asked for, and behind it what makes the order one of single rows."""
-    orders = []
+    orders: list[Order] = []
     for part in text.split(",") if text is not None else []:
         name = part.removeprefix("-")
         if name not in names:
@@ -201,9 +199,7 @@ def _orders(
     return (*orders, *(Order(name) for name in implied if name not in there))
 
 
-def _filters(
-    given: _Given, product: Product, columns: dict[str, Column]
-) -> Iterable[Filter]:
+def _filters(given: _Given, product: Product, columns: dict[str, Column]) -> Iterable[Filter]:
     for parameter in list(given.pairs):
         if parameter in columns and parameter not in RESERVED:
             name, operator = parameter, "eq"
@@ -258,9 +254,7 @@ def _of_key(given: _Given, product: Product, key: str) -> list[Filter]:
         return [Filter(product.lookup, "eq", kind(product.lookup).parse(key))]
     except ValueError as error:
         given.problems.append(
-            InvalidParameter(
-                parameter=product.lookup.name, location="path", message=str(error)
-            )
+            InvalidParameter(parameter=product.lookup.name, location="path", message=str(error))
         )
         return []
 

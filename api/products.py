@@ -55,7 +55,7 @@ class Exchange:
         self.path: str = scope["path"]
         self.query = scope["query_string"]
         self.client: str = (scope.get("client") or ("", 0))[0]
-        self.headers = dict(scope["headers"])
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.header(b"x-request-id")
         self.id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self.receive = receive
@@ -137,9 +137,7 @@ class Products:
     async def _handle(self, exchange: Exchange) -> None:
         found = self._registry.catalogue.find(exchange.path)
         if found is None:
-            raise NotFoundError(
-                f"There is nothing at {exchange.path}; /api lists the products"
-            )
+            raise NotFoundError(f"There is nothing at {exchange.path}; /api lists the products")
         served, key = found
         exchange.served = served
         exchange.extra += _deprecation(served)
@@ -282,7 +280,7 @@ def _parsed(served: Served, text: bytes, key: str | None) -> tuple[str, Request]
         asked = repr((served.path, request.query, request.count, request.cursor))
         known = hashlib.sha256(asked.encode()).hexdigest(), request
         served.parsed[text, key] = known
-    return known  # type: ignore[no-any-return]
+    return known
 
 
 def _format(request: Request, accept: str) -> Format:

@@ -50,9 +50,7 @@ def stored(product: Product, snapshot: int | None) -> exp.Table:
     """The product's table in the lake, at a snapshot where it has any."""
     table = exp.table_(product.table, db=product.schema_name, quoted=True)
     if snapshot is not None:
-        version = exp.Version(
-            this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot)
-        )
+        version = exp.Version(this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot))
         table.set("version", version)
     return table
 
@@ -89,7 +87,7 @@ def answer_schema(query: Query) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _count() -> exp.Alias:
+def _count() -> exp.Expr:
     return exp.alias_(exp.Count(this=exp.Star()), "count", quoted=True)
 
 
@@ -100,7 +98,7 @@ def _filtered(tree: exp.Select, query: Query, table: exp.Table, rights: Rights) 
     return tree
 
 
-def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expression:
+def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expr:
     """The table, or where the caller may not see all of it, a subquery of what he may see.
 
     Filters, sort and aggregates stand outside, so they meet a mask, never what is behind it.
@@ -120,7 +118,7 @@ def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expressi
     return inner.subquery(_SOURCE)
 
 
-def _condition(condition: Filter) -> exp.Expression:
+def _condition(condition: Filter) -> exp.Expr:
     column, value = condition.column, condition.value
     name = _name(column.name)
     match condition.operator:
@@ -146,12 +144,12 @@ def _condition(condition: Filter) -> exp.Expression:
             return name <= _literal(column, value)
 
 
-def _after(query: Query) -> exp.Expression:
+def _after(query: Query) -> exp.Expr:
     """The rows that come after the cursor's, in an order in which nulls come last."""
     columns = {column.name: column for column in query.product.columns}
     assert query.after is not None  # noqa: S101
-    alternatives: list[exp.Expression] = []
-    same: list[exp.Expression] = []
+    alternatives: list[exp.Expr] = []
+    same: list[exp.Expr] = []
     for order, value in zip(query.sort, query.after, strict=True):
         name, null = _name(order.name), exp.Is(this=_name(order.name), expression=exp.Null())
         if value is None:
@@ -186,7 +184,7 @@ def _grouped(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
     return _ordered(tree, query)
 
 
-def _aggregate(one: Aggregate) -> exp.Expression:
+def _aggregate(one: Aggregate) -> exp.Expr:
     if one.column is None:
         return exp.Count(this=exp.Star())
     name = _name(one.column.name)
@@ -203,12 +201,12 @@ def _aggregate(one: Aggregate) -> exp.Expression:
             # Of the exact sum, so that both engines round the same value once.
             total = exp.cast(_sum(one.column), "double")
             count = exp.Nullif(this=exp.Count(this=name), expression=exp.Literal.number(0))
-            return exp.Div(this=total, expression=exp.cast(count, "double"), typed=False, safe=False)
+            return exp.Div(this=total, expression=exp.cast(count, "double"))
 
 
-def _sum(column: Column) -> exp.Expression:
+def _sum(column: Column) -> exp.Expr:
     """An exact sum: integers as decimals, which do not overflow."""
-    name: exp.Expression = _name(column.name)
+    name: exp.Expr = _name(column.name)
     if pa.types.is_integer(kind(column).arrow):
         name = exp.cast(name, "decimal(38,0)")
     return exp.Sum(this=name)
@@ -233,10 +231,10 @@ def _name(name: str) -> exp.Column:
     return exp.column(name, quoted=True)
 
 
-def _literal(column: Column, value: Any) -> exp.Expression:
+def _literal(column: Column, value: Any) -> exp.Expr:
     """A value as a literal of the column's type, whatever it looks like."""
     if value is None:
-        inner: exp.Expression = exp.Null()
+        inner: exp.Expr = exp.Null()
     elif isinstance(value, bool):
         inner = exp.Boolean(this=value)
     elif isinstance(value, dt.datetime):

@@ -196,7 +196,7 @@ class Tier:
                     cursor.register("batch", batch)
                     verb = "insert into" if created else "create table"
                     glue = "" if created else "as"
-                    cursor.execute(f'{verb} "{name}" {glue} from batch')  # noqa: S608
+                    cursor.execute(f'{verb} "{name}" {glue} from batch')
                     created = True
             if not created:
                 cursor.register("batch", schema.empty_table())
@@ -229,5 +229,3 @@ def _reporting() -> Iterator[None]:
 def in_memory(loaded: Loaded) -> exp.Table:
     """Where a product's rows are in DuckDB."""
     return exp.table_(loaded.table, quoted=True)
-
-
