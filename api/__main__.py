@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from api.logs import configuration
 from malha.settings import load
 
 if __name__ == "__main__":
@@ -11,5 +12,10 @@ if __name__ == "__main__":
         factory=True,
         host=settings.api_host,
         port=settings.api_port,
-        log_level="info",
+        log_config=configuration(settings.api_log_format),
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.api_tls_certificate or None,
+        ssl_keyfile=settings.api_tls_key or None,
+        timeout_graceful_shutdown=10,
     )

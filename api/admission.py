@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from api.errors import BusyError
@@ -45,7 +46,9 @@ class Lane:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do blocking work in one of the lane's threads; whoever calls has a place in it."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, copy_context().run, work
+        )
 
     def close(self) -> None:
         """Let no more begin."""

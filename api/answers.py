@@ -23,6 +23,7 @@ from api.metrics import ANSWERS, ENGINE_SECONDS
 from api.query import Query
 from api.snapshots import Snapshot
 from api.tier import Loaded, Tier, in_memory
+from api.tracing import tracer
 from malha.settings import Settings
 
 _COUNT_SCHEMA = pa.schema([pa.field("count", pa.int64())])
@@ -169,11 +170,13 @@ class Answers:
             ]
             # One more row than asked for says whether there is another page.
             query = replace(query, select=(*query.select, *hidden), limit=query.limit + 1)
+        engine = "tier" if loaded else "thrift"
         started = time.monotonic()
-        with closing(self._batches(query, ask, loaded, interrupts)) as batches:
-            table = pa.Table.from_batches(batches, queries.answer_schema(query))
-        count = self._count(ask, loaded, interrupts) if ask.count else None
-        ENGINE_SECONDS.labels("tier" if loaded else "thrift").observe(time.monotonic() - started)
+        with tracer.start_as_current_span(engine):
+            with closing(self._batches(query, ask, loaded, interrupts)) as batches:
+                table = pa.Table.from_batches(batches, queries.answer_schema(query))
+            count = self._count(ask, loaded, interrupts) if ask.count else None
+        ENGINE_SECONDS.labels(engine).observe(time.monotonic() - started)
         cursor = None
         if query is not ask.query and ask.query.limit is not None:
             if table.num_rows > ask.query.limit:
@@ -187,7 +190,7 @@ class Answers:
         return Answer(
             body=body,
             rows=table.num_rows,
-            source="tier" if loaded else "thrift",
+            source=engine,
             etag=ask.etag if ask.snapshot.id is not None else None,
             cursor=cursor,
             count=count,

@@ -1,6 +1,6 @@
 """The application: products at `/api/…`, and FastAPI for all that is around them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +14,7 @@ from api.access import Guard
 from api.answers import Answers
 from api.audit import Audit
 from api.cursors import Cursors, secret_of
+from api.edge import Asgi, Edge, security_headers, with_cors
 from api.engine import ThriftEngine
 from api.metrics import SNAPSHOT_TIME
 from api.openapi import document
@@ -22,36 +23,19 @@ from api.registry import Catalogue, Registry
 from api.routes import catalogue, health
 from api.snapshots import Snapshot, Snapshots
 from api.tier import Tier
+from api.tracing import traced
 from malha.manifest import Product
 from malha.settings import Settings, load
 
 _TITLE = "Malha"
 _SUMMARY = "The mesh's ouro products: public models with an enforced contract."
 
-Asgi = Callable[..., Awaitable[None]]
 
-
-class Application:
-    """What uvicorn serves.
+def create_app(settings: Settings | None = None) -> Asgi:
+    """The API over the products that dbt's manifest declares.
 
     Products have an entrance of their own: FastAPI's way to a route takes longer than most of
     their answers.
-    """
-
-    def __init__(self, around: FastAPI, products: Asgi) -> None:
-        self._around = around
-        self._products = products
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Serve one connection, as ASGI has it."""
-        if scope["type"] == "http" and scope["path"].startswith("/api/"):
-            await self._products(scope, receive, send)
-        else:
-            await self._around(scope, receive, send)
-
-
-def create_app(settings: Settings | None = None) -> Application:
-    """The API over the products that dbt's manifest declares.
 
     Without a usable manifest it serves no product and is not ready; the log says why.
     """
@@ -112,4 +96,7 @@ def create_app(settings: Settings | None = None) -> Application:
     def index() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    return Application(around, Products(registry, guard, snapshots, answers, cursors, audit))
+    products = Products(
+        registry, guard, snapshots, answers, cursors, audit, security_headers(settings)
+    )
+    return traced(with_cors(Edge(products, around, settings), settings), settings)

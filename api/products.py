@@ -28,6 +28,7 @@ from api.errors import (
     NotFoundError,
 )
 from api.formats import FORMATS, Format, accepted, accepted_encoding
+from api.logs import request_id
 from api.metrics import ANSWERS, REQUESTS, SECONDS
 from api.parameters import Request
 from api.problems import problem_of
@@ -49,7 +50,9 @@ _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key")
 class Exchange:
     """One request, and what becomes of it."""
 
-    def __init__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: dict[str, Any], receive: Receive, send: Send, headers: Headers
+    ) -> None:
         self.started = time.perf_counter()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -61,7 +64,7 @@ class Exchange:
         self.receive = receive
         self._send = send
         self.status = 0
-        self.extra: Headers = [(b"x-request-id", self.id.encode())]
+        self.extra: Headers = [*headers, (b"x-request-id", self.id.encode())]
         """What every answer to this request has."""
         self.served: Served | None = None
         self.caller: Caller | None = None
@@ -110,6 +113,7 @@ class Products:
         answers: Answers,
         cursors: Cursors,
         audit: Audit,
+        headers: Headers,
     ) -> None:
         self._registry = registry
         self._guard = guard
@@ -117,9 +121,12 @@ class Products:
         self._answers = answers
         self._cursors = cursors
         self._audit = audit
+        self._headers = headers
+        """What every answer has."""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, self._headers)
+        request_id.set(exchange.id)
         try:
             await self._handle(exchange)
         except CancelledError:

@@ -8,7 +8,7 @@ import os
 import shlex
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -171,6 +171,19 @@ class Settings(AccessSettings):
     )
     api_tier_mb: int = Field(
         512, ge=0, description="Memory, in MB, that the products kept there have together"
+    )
+    api_cors_origins: str = Field(
+        "", description="Origins, separated by blanks, whose pages may read answers; `*` for all"
+    )
+    api_tls_certificate: str = Field(
+        "", description="Certificate file (PEM) with which the API speaks TLS; HTTP without"
+    )
+    api_tls_key: str = Field("", description="Key file of that certificate")
+    api_log_format: Literal["text", "json"] = Field("text", description="Form of the API's log")
+    api_traces_url: str = Field(
+        "",
+        description="Where OpenTelemetry traces go by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318/v1/traces`; nowhere by default",
     )
     api_cursor_minutes: float = Field(
         60, gt=0, description="Minutes for which a page's cursor can be used"
