@@ -110,7 +110,8 @@ COPY --from=api-venv /app/.venv .venv
 COPY --from=dbt /app/dbt_project/target/manifest.json dbt_project/target/
 COPY malha malha
 COPY api api
-RUN python -m compileall -q malha api
+RUN python -m compileall -q malha api && install -d -o malha -g malha /state
+ENV STACK_DIR=/state
 USER malha
 EXPOSE 8000
 CMD ["python", "-m", "api"]

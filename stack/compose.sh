@@ -42,6 +42,14 @@ start() {
     docker compose "$@" --detach --wait --wait-timeout 600
 }
 
+# Make the first key, for all products, where there is none; it is shown once.
+first_key() {
+    [ "$(docker compose exec -T api python -m api keys list --json)" = "[]" ] || return 0
+    key=$(docker compose exec -T api python -m api keys create demo --scope '*' --quiet)
+    echo "a key to the API, for all products; it is not shown again:"
+    echo "curl -H 'Authorization: Bearer $key' http://$(docker compose port api 8000)/api/cliente-pedido"
+}
+
 up() {
     sh stack/compose-env.sh
     docker compose --profile '*' build
@@ -50,6 +58,7 @@ up() {
     workers=${1:-$(count spark-worker)}
     if [ "$workers" -eq 0 ]; then
         start up
+        first_key
         return
     fi
     moves=$(count spark-master)
@@ -58,6 +67,7 @@ up() {
     # A Thrift Server that ran by itself would move by and by; what comes back here has moved.
     [ "$moves" -gt 0 ] || docker compose restart thrift
     start "$@"
+    first_key
 }
 
 land() {
