@@ -6,9 +6,15 @@ MalhaError
     ├── QueryTimeoutError     a query was cancelled
     ├── NotBuiltError         a product has no table yet
     ├── OutageError           Spark cannot reach the store or the metastore
-    └── QueryError            Spark refused a query
+    ├── QueryError            Spark refused a query
+    ├── UnauthorizedError     who asks is not known
+    ├── ForbiddenError        who asks may not
+    ├── TooManyRequestsError  who asks has asked too often
+    ├── KeySetError           the server of the tokens' keys does not answer
+    └── KeysFileError         the file of keys cannot be read or changed
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from malha.errors import MalhaError
@@ -20,6 +26,11 @@ class ApiError(MalhaError):
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     retry_after: int | None = None
     """Seconds after which it makes sense to ask again."""
+
+    def __init__(self, message: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers = dict(headers or {})
+        """What the answer's header has beside Retry-After."""
 
 
 class BusyError(ApiError):
@@ -51,3 +62,60 @@ class OutageError(ApiError):
 
 class QueryError(ApiError):
     """Spark refused or failed the query; the log says why."""
+
+
+CHALLENGE = 'Bearer realm="malha"'
+"""How the API is to be spoken to, in WWW-Authenticate."""
+
+
+class UnauthorizedError(ApiError):
+    """No credential was given where one is needed, or one that is no good.
+
+    Args:
+        message: the reason, safe to show.
+        given: whether there was a credential.
+    """
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, message: str, *, given: bool = True) -> None:
+        error = ', error="invalid_token"' if given else ""
+        super().__init__(message, {"WWW-Authenticate": CHALLENGE + error})
+
+
+class ForbiddenError(ApiError):
+    """The caller is known and lacks a scope."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, message: str) -> None:
+        challenge = f'{CHALLENGE}, error="insufficient_scope"'
+        super().__init__(message, {"WWW-Authenticate": challenge})
+
+
+class TooManyRequestsError(ApiError):
+    """A limit of requests, or of wrong credentials, is used up.
+
+    Args:
+        message: which one.
+        retry_after: seconds until there is something left.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(
+        self, message: str, retry_after: int, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, headers)
+        self.retry_after = retry_after
+
+
+class KeySetError(ApiError):
+    """A token cannot be verified: the server of its keys does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
+
+
+class KeysFileError(ApiError):
+    """The file of keys cannot be read or changed, or does not have the key that is named."""
