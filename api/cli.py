@@ -111,7 +111,7 @@ def create(
     now = datetime.now(UTC).replace(microsecond=0)
     until = _usage(lambda text: moment(text, now), expires, "--expires") if expires else None
     scopes = tuple(dict.fromkeys(scope))
-    key, text = key_changes.create(settings.keys_path, name, scopes, until, rate)
+    key, text = key_changes.create(settings.keys_path, name, scopes, until, rate, now)
     _show_once(key, text, settings, quiet)
 
 

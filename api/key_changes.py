@@ -17,13 +17,14 @@ def create(
     scopes: tuple[str, ...],
     expires: datetime | None = None,
     rate: int | None = None,
+    created: datetime | None = None,
 ) -> tuple[StoredKey, str]:
     """Store a new key; return it with its text, which is nowhere else.
 
     Raises:
         KeysFileError: the file cannot be changed.
     """
-    key, text = new_key(name, scopes, expires, rate)
+    key, text = new_key(name, scopes, expires, rate, created)
     with changing(path) as keys:
         keys[key.id] = key
     return key, text
@@ -59,7 +60,7 @@ def rotate(path: Path, identity: str, overlap: timedelta) -> tuple[StoredKey, St
                 f"the key {identity} ({old.name}) is {state}: make one with `malha-api keys create`"
             )
         expires = now + (old.expires - old.created) if old.expires else None
-        new, text = new_key(old.name, old.scopes, expires, old.rate)
+        new, text = new_key(old.name, old.scopes, expires, old.rate, now)
         ends = min(filter(None, (old.expires, now + overlap)))
         old = keys[identity] = msgspec.structs.replace(old, expires=ends)
         keys[new.id] = new

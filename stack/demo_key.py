@@ -1,7 +1,8 @@
 """The embedded stack's own key to its API, for the commands that read products over REST.
 
-It is in STACK_DIR, which is its owner's alone, beside the credentials of the store: whoever reads it
-there can read the tables themselves too. What runs without the API reads it as well.
+It is in STACK_DIR, which is its owner's alone, beside the credentials of the store: whoever reads
+it there can read the tables themselves too. This module imports nothing of the API, which the
+images on Java do not have.
 """
 
 from malha.settings import Settings

@@ -17,7 +17,8 @@ def test_first_start_makes_a_key_to_all_products(settings: Settings) -> None:
     text = first_key.ensure(settings)
     assert text is not None
     caller = KeyStore(settings.keys_path).verify(text)
-    assert (caller.name, caller.scopes) == ("demo", {"*"})
+    assert caller.name == "demo"
+    assert caller.scopes == {"*"}
     assert demo_key.headers(settings) == {"Authorization": f"Bearer {text}"}
 
 
