@@ -86,6 +86,13 @@ rollback: setup ## Put a product back: PRODUCT=… TO=previous, a snapshot, or a
 demo-rollback: setup ## Change a product of the demo, put it back, and build it forward again
 	@$(PY) -m stack demo-rollback
 
+##@ Access to the API
+.PHONY: key keys
+key: setup ## Make a key and show it once: NAME=ana SCOPES="product:cliente_pedido pii", ARGS="--expires 90d"
+	@$(PY) -m api keys create "$(NAME)" $(foreach scope,$(SCOPES),--scope '$(scope)') $(ARGS)
+keys: setup ## List the keys, whom they belong to, and what they open
+	@$(PY) -m api keys list $(ARGS)
+
 ##@ Checks
 .PHONY: lint test-unit test test-faults
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh

@@ -1,11 +1,17 @@
-"""Serve the API with uvicorn: `python -m api`."""
+"""Serve the API with uvicorn: `python -m api`. With arguments, its command line."""
+
+import sys
 
 import uvicorn
 
+from api import cli
 from api.logs import configuration
 from malha.settings import load
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        cli.run()
+        sys.exit()
     settings = load()
     uvicorn.run(
         "api.app:create_app",

@@ -9,10 +9,9 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from prometheus_fastapi_instrumentator import Instrumentator
 
-from api import problems
+from api import audit, problems
 from api.access import Guard
 from api.answers import Answers
-from api.audit import Audit
 from api.cursors import Cursors, secret_of
 from api.edge import Asgi, Edge, security_headers, with_cors
 from api.engine import ThriftEngine
@@ -60,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Asgi:
 
     registry = Registry(settings.manifest_path, changed)
     guard = Guard(settings)
-    audit = Audit(settings)
+    audit.install(settings)
 
     def openapi() -> dict[str, Any]:
         if around.openapi_schema is None:
@@ -85,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Asgi:
     around.router.lifespan_context = lifespan
     around.state.engine = engine
     around.state.registry = registry
+    around.state.guard = guard
     problems.install(around)
     around.include_router(health.router)
     around.include_router(catalogue.router)
@@ -96,7 +96,5 @@ def create_app(settings: Settings | None = None) -> Asgi:
     def index() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    products = Products(
-        registry, guard, snapshots, answers, cursors, audit, security_headers(settings)
-    )
+    products = Products(registry, guard, snapshots, answers, cursors, security_headers(settings))
     return traced(with_cors(Edge(products, around, settings), settings), settings)

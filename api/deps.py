@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.access import Guard
 from api.engine import ThriftEngine
 from api.registry import Registry
 
@@ -18,5 +19,11 @@ def _registry(request: Request) -> Registry:
     return registry
 
 
+def _guard(request: Request) -> Guard:
+    guard: Guard = request.app.state.guard
+    return guard
+
+
 EngineDep = Annotated[ThriftEngine, Depends(_engine)]
+GuardDep = Annotated[Guard, Depends(_guard)]
 RegistryDep = Annotated[Registry, Depends(_registry)]

@@ -58,9 +58,13 @@ Keys = dict[str, StoredKey]
 
 
 def new_key(
-    name: str, scopes: tuple[str, ...], expires: datetime | None = None, rate: int | None = None
+    name: str,
+    scopes: tuple[str, ...],
+    expires: datetime | None = None,
+    rate: int | None = None,
+    created: datetime | None = None,
 ) -> tuple[StoredKey, str]:
-    """A key to store, and its text, which nothing can tell later."""
+    """A key to store, made now unless `created` says when, and its text, which nothing else has."""
     identity = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     stored = StoredKey(
@@ -68,7 +72,7 @@ def new_key(
         name=name,
         hash=hasher.hash(secret),
         scopes=scopes,
-        created=datetime.now(UTC).replace(microsecond=0),
+        created=created or datetime.now(UTC).replace(microsecond=0),
         expires=expires,
         rate=rate,
     )

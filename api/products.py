@@ -14,10 +14,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from api import parameters
+from api import audit, parameters
 from api.access import Caller, Guard, Rights, check_read, rights_of
 from api.answers import Answer, Answers, Ask
-from api.audit import Access, Audit
 from api.cursors import Cursors
 from api.errors import (
     ApiError,
@@ -112,7 +111,6 @@ class Products:
         snapshots: Snapshots,
         answers: Answers,
         cursors: Cursors,
-        audit: Audit,
         headers: Headers,
     ) -> None:
         self._registry = registry
@@ -120,7 +118,6 @@ class Products:
         self._snapshots = snapshots
         self._answers = answers
         self._cursors = cursors
-        self._audit = audit
         self._headers = headers
         """What every answer has."""
 
@@ -261,20 +258,18 @@ class Products:
         REQUESTS.labels(name, str(exchange.status)).inc()
         if name:
             SECONDS.labels(name).observe(seconds)
-        self._audit.write(
-            Access(
+        audit.record(
+            audit.access(
+                exchange.caller,
                 request_id=exchange.id,
-                caller=exchange.caller.name if exchange.caller else None,
-                kind=exchange.caller.kind if exchange.caller else None,
                 method=exchange.method,
-                path=exchange.path,
-                product=name or None,
+                product=name,
+                status=exchange.status,
+                ms=seconds * 1000,
+                address=exchange.client,
                 columns=exchange.columns,
                 rows=exchange.rows,
                 snapshot=exchange.snapshot,
-                status=exchange.status,
-                ms=round(seconds * 1000, 3),
-                client=exchange.client,
             )
         )
 

@@ -56,20 +56,33 @@ class _KeySet:
             KeySetError: the server of the keys does not answer, and what is known is too old.
             UnauthorizedError: there is no such key.
         """
-        with self._lock:
-            now = time.monotonic()
-            age = now - self._fetched
-            if (kid not in self._keys or age > FRESH_FOR) and now >= self._not_before:
-                self._fetch()
-                age = time.monotonic() - self._fetched
-            if age > STALE_FOR:
-                raise KeySetError(
-                    "Tokens cannot be verified at the moment: the server of their keys does not "
-                    "answer"
-                )
-            if kid not in self._keys:
-                raise UnauthorizedError("The token is signed by a key that is not known")
-            return self._keys[kid]
+        self._refresh(kid)
+        if time.monotonic() - self._fetched > STALE_FOR:
+            raise KeySetError(
+                "Tokens cannot be verified at the moment: the server of their keys does not answer"
+            )
+        key = self._keys.get(kid)
+        if key is None:
+            raise UnauthorizedError("The token is signed by a key that is not known")
+        return key
+
+    def _refresh(self, kid: str) -> None:
+        """Fetch the keys where that is due."""
+        usable = kid in self._keys and time.monotonic() - self._fetched <= STALE_FOR
+        if not self._due(kid):
+            return
+        # Whoever has a key that will do does not wait for a server that may hang.
+        if self._lock.acquire(blocking=not usable):
+            try:
+                if self._due(kid):
+                    self._fetch()
+            finally:
+                self._lock.release()
+
+    def _due(self, kid: str) -> bool:
+        now = time.monotonic()
+        old = kid not in self._keys or now - self._fetched > FRESH_FOR
+        return old and now >= self._not_before
 
     def _fetch(self) -> None:
         try:

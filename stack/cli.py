@@ -55,7 +55,12 @@ def up() -> None:
         )
 
     with progress:
-        lifecycle.up(settings, report)
+        made = lifecycle.up(settings, report)
+    if made:
+        url = f"{settings.api_url}/api/cliente-pedido"
+        console.print("a key to the API, for all products; it is not shown again:")
+        curl = f'curl -H "Authorization: Bearer {made}" {url}'
+        console.print(curl, markup=False, soft_wrap=True)
 
 
 @app.command()

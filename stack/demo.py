@@ -14,6 +14,7 @@ from rich.table import Table
 from malha import hive, s3
 from malha.settings import ROOT, Settings, child_environment
 from malha.spark import spark_environment, spark_home
+from stack import demo_key
 from stack.errors import StackError
 from stack.services import jdbc_url
 
@@ -80,25 +81,33 @@ def show(settings: Settings, console: Console) -> None:
     console.rule("tables")
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
-    console.rule(f"REST: curl {url}")
-    serve(url, console)
+    console.rule(f"REST: {url}")
+    console.print(demo_key.curl(url, settings), markup=False, soft_wrap=True)
+    serve(url, settings, console)
     console.rule(f"JDBC: {jdbc_url(settings)}")
     console.print(f"{_PRODUCT};")
     console.print(_beeline(_PRODUCT, settings), markup=False)
 
 
-def serve(url: str, console: Console) -> None:
+def serve(url: str, settings: Settings, console: Console) -> None:
     """Print what the API answers, a row a line.
 
     Raises:
         StackError: it does not answer.
     """
-    console.print(_rest(url).replace("},{", "},\n {"), markup=False, soft_wrap=True)
+    console.print(_rest(url, settings).replace("},{", "},\n {"), markup=False, soft_wrap=True)
 
 
-def _rest(url: str) -> str:
+def _rest(url: str, settings: Settings) -> str:
     try:
-        return httpx.get(url, timeout=60).raise_for_status().text
+        answer = httpx.get(url, headers=demo_key.headers(settings), timeout=60)
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise StackError(
+                f"{url} is refused ({answer.text}): put a key that may read it into "
+                f"{settings.demo_key_path}; `malha-api keys create NAME --scope '*' --quiet` "
+                "makes one"
+            )
+        return answer.raise_for_status().text
     except httpx.HTTPError as error:
         raise StackError(f"{url} does not answer ({error}): see `make logs SERVICE=api`") from error
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from malha import s3
 from malha.settings import Settings
+from stack import demo_key
 from stack.demo import run, serve
 from stack.errors import StackError
 
@@ -27,34 +28,34 @@ def demo_rollback(settings: Settings, console: Console) -> None:
         StackError: the demo's data is not there, or a step failed.
     """
     url = f"{settings.api_url}/api/{_PRODUCT.replace('_', '-')}?limit=3"
-    before = _order(url)
+    before = _order(url, settings)
     dbt = [f"{sys.prefix}/bin/dbt", "--quiet", "build"]
     lake = [sys.executable, "-m", "lake"]
 
-    console.rule(f"as it is: curl {url}")
-    serve(url, console)
+    console.rule(f"as it is: {url}")
+    serve(url, settings, console)
     value = Decimal(str(before["valor"])) + _RAISE
     console.rule(f"a delivery corrects order {_ORDER}: {before['valor']} becomes {value}")
     uri = _land(before["cliente_id"], value, settings)
     console.print(uri, markup=False, soft_wrap=True)
     run([sys.executable, "-m", "ingest", "pedido"], settings)
     run(dbt, settings)
-    serve(url, console)
+    serve(url, settings, console)
     console.rule(f"make history PRODUCT={_PRODUCT}")
     run([*lake, "history", _PRODUCT], settings)
     console.rule(f"make rollback PRODUCT={_PRODUCT} TO=previous")
     run([*lake, "rollback", _PRODUCT, "previous"], settings)
-    serve(url, console)
-    _expect(url, Decimal(str(before["valor"])))
+    serve(url, settings, console)
+    _expect(url, Decimal(str(before["valor"])), settings)
     console.rule("forward again: dbt build")
     run(dbt, settings)
-    serve(url, console)
-    _expect(url, value)
+    serve(url, settings, console)
+    _expect(url, value, settings)
 
 
-def _order(url: str) -> dict[str, object]:
+def _order(url: str, settings: Settings) -> dict[str, object]:
     try:
-        answer = httpx.get(url, timeout=60)
+        answer = httpx.get(url, headers=demo_key.headers(settings), timeout=60)
         rows = json.loads(answer.text, parse_float=Decimal) if answer.is_success else []
     except (httpx.HTTPError, ValueError):
         rows = []
@@ -64,8 +65,8 @@ def _order(url: str) -> dict[str, object]:
     raise StackError(f"{url} does not serve order {_ORDER}: run `make demo` first")
 
 
-def _expect(url: str, value: Decimal) -> None:
-    served = Decimal(str(_order(url)["valor"]))
+def _expect(url: str, value: Decimal, settings: Settings) -> None:
+    served = Decimal(str(_order(url, settings)["valor"]))
     if served != value:
         raise StackError(f"order {_ORDER} has the value {served}, and {value} was to be seen")
 

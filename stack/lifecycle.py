@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from malha.errors import UnreachableError
 from malha.interrupt import Interrupt
 from malha.settings import ROOT, Settings, child_environment, load
-from stack import storage
+from stack import first_key, storage
 from stack.errors import ServiceError, StackError
 from stack.ports import check_free
 from stack.services import Service, services
@@ -24,10 +24,12 @@ Report = Callable[[str, str], None]
 """Called with a service's name and what happens to it: `starting`, `ready` or `stopped`."""
 
 
-def up(settings: Settings, report: Report) -> None:
+def up(settings: Settings, report: Report) -> str | None:
     """Start what does not run yet, each service after those that it depends on are healthy.
 
     Where it fails or is interrupted, what it started is stopped again.
+
+    Returns: the text of the API's first key, if this made it.
 
     Raises:
         Interrupted: the user asked to stop.
@@ -41,6 +43,7 @@ def up(settings: Settings, report: Report) -> None:
     interrupt = Interrupt("stopping what was started")
     with _exclusive(settings):
         storage.ensure_credentials(settings)
+        made = first_key.ensure(settings)
         settings = load()  # with the credentials
         supervisor = Supervisor(settings)
         launched = not supervisor.alive()
@@ -78,6 +81,7 @@ def up(settings: Settings, report: Report) -> None:
             # Ctrl-C reaches schematool and dbt too: their failure is then not what is to be told.
             interrupt.check()
             raise
+    return made
 
 
 def down(settings: Settings, report: Report) -> None:

@@ -13,7 +13,7 @@ def ensure_credentials(settings: Settings) -> None:
     """Generate the S3 credentials on first start, readable by this user alone."""
     if settings.credentials_path.exists():
         return
-    _write_private(
+    write_private(
         settings.credentials_path,
         f"AWS_ACCESS_KEY_ID={secrets.token_hex(10).upper()}\n"
         f"AWS_SECRET_ACCESS_KEY={secrets.token_urlsafe(30)}\n",
@@ -37,7 +37,7 @@ def write_identities(settings: Settings) -> None:
         ],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    _write_private(identities_path(settings), json.dumps({"identities": [identity]}))
+    write_private(identities_path(settings), json.dumps({"identities": [identity]}))
 
 
 def buckets(settings: Settings) -> list[str]:
@@ -67,7 +67,8 @@ def ensure_buckets(settings: Settings) -> None:
             client.put_object(Bucket=bucket, Key=f"{prefix}/")
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read; it is there whole, or not at all."""
     whole = path.with_suffix(".partial")
     with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

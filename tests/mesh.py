@@ -14,6 +14,7 @@ import httpx
 
 from malha import hive, s3
 from malha.settings import ROOT, Settings, load
+from stack import demo_key
 from stack.apart import free_ports as free_ports
 from stack.apart import own_environment as own_environment
 
@@ -67,8 +68,17 @@ class Mesh:
             for statement in statements:
                 cursor.execute(statement)
 
-    def get(self, path: str, **parameters: Any) -> httpx.Response:
-        return httpx.get(f"{self.settings.api_url}{path}", params=parameters or None, timeout=60)
+    def get(
+        self, path: str, /, *, headers: dict[str, str] | None = None, **parameters: Any
+    ) -> httpx.Response:
+        """What the API answers to the stack's own key, or to these headers; `{}` is nobody."""
+        settings = self.settings
+        return httpx.get(
+            f"{settings.api_url}{path}",
+            params=parameters or None,
+            headers=demo_key.headers(settings) if headers is None else headers,
+            timeout=60,
+        )
 
     def put(self, key: str, body: str | bytes) -> None:
         """Land a file."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from malha.settings import ROOT
+from stack import demo_key
 from tests.mesh import Mesh, answers, eventually, free_ports, ok
 
 READMES = ("README.md", "README.pt-BR.md")
@@ -68,7 +69,7 @@ def test_source_and_product_of_the_readme_are_served(fresh: Mesh, extended: dict
     ok(fresh.dbt("parse", **extended))
     ok(fresh.ingest("produto", **extended))
     ok(fresh.dbt("build", "--select", "+preco_produto", **extended))
-    shown = re.search(r"^\$ curl \S+(/api/preco-produto)\n(.*)$", text(), re.M)
+    shown = re.search(r"^\$ curl .*?(/api/preco-produto)\n(.*)$", text(), re.M)
     assert shown is not None
     port = str(free_ports(1)[0])
     api = subprocess.Popen(
@@ -76,8 +77,9 @@ def test_source_and_product_of_the_readme_are_served(fresh: Mesh, extended: dict
     )
     try:
         url = f"http://127.0.0.1:{port}"
+        key = demo_key.headers(fresh.settings)
         eventually(lambda: answers(f"{url}/health/live"), seconds=30)
-        assert httpx.get(url + shown[1], timeout=60).text == shown[2]
+        assert httpx.get(url + shown[1], headers=key, timeout=60).text == shown[2]
     finally:
         api.terminate()
         api.wait(timeout=30)

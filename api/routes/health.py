@@ -7,7 +7,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.deps import EngineDep, RegistryDep
+from api.deps import EngineDep, GuardDep, RegistryDep
 from malha.errors import MalhaError
 
 log = logging.getLogger("malha.api")
@@ -31,9 +31,12 @@ def live() -> Health:
 
 
 @router.get("/ready", responses={503: {"model": Health, "description": "Not ready"}})
-def ready(response: Response, engine: EngineDep, registry: RegistryDep) -> Health:
-    """Whether the products are known and the Thrift Server answers `select 1`."""
-    checks = {"registry": "cannot be read" if registry.problem else "ok"}
+def ready(response: Response, engine: EngineDep, registry: RegistryDep, guard: GuardDep) -> Health:
+    """Whether products and keys are known and the Thrift Server answers `select 1`."""
+    checks = {
+        "registry": "cannot be read" if registry.problem else "ok",
+        "keys": "cannot be read" if guard.problem else "ok",
+    }
     try:
         engine.fetch("select 1", _ONE)
         checks["thrift"] = "ok"
