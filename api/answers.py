@@ -104,7 +104,7 @@ class Answers:
         self.lanes = {
             "tier": Lane("tier", 2, settings.api_queue),
             "thrift": Lane("thrift", settings.api_pool_size, settings.api_queue),
-            "export": Lane("export", settings.api_exports, 0),
+            "export": Lane("export", settings.api_exports, settings.api_exports),
         }
 
     def close(self) -> None:

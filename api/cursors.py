@@ -84,7 +84,7 @@ def secret_of(path: Path) -> str:
 
 
 def _digest(query: Query, scope: str) -> str:
-    asked = repr((query.product.name, query.select, query.filters, query.sort, scope))
+    asked = repr((query.identity, scope))
     return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 

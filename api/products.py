@@ -279,7 +279,8 @@ def _parsed(served: Served, text: bytes, key: str | None) -> tuple[str, Request]
     known = served.parsed.get((text, key))
     if known is None:
         request = parameters.read(served.product, text.decode("latin-1"), key)
-        asked = repr((served.path, request.query, request.count, request.cursor))
+        query = request.query
+        asked = repr((query.identity, query.limit, request.count, request.cursor))
         known = hashlib.sha256(asked.encode()).hexdigest(), request
         served.parsed[text, key] = known
     return known

@@ -61,6 +61,18 @@ class Query:
     """Whether this is an aggregate query; `select` and `aggregates` are then its columns."""
 
     @property
+    def identity(self) -> tuple[Any, ...]:
+        """Plain values that are equal where queries ask the same, whatever the limit and page."""
+        return (
+            self.product.name,
+            tuple(column.name for column in self.select),
+            tuple((one.column.name, one.operator, one.value) for one in self.filters),
+            tuple((order.name, order.descending) for order in self.sort),
+            tuple(one.name for one in self.aggregates),
+            self.grouped,
+        )
+
+    @property
     def pages(self) -> bool:
         """Whether a cursor can go on where a page ends: the order is that of a key."""
         if self.grouped or not self.product.primary_key:

@@ -27,7 +27,7 @@ log = logging.getLogger("malha.api")
 _KEPT = 2
 """Snapshots of a product that stay, so that pages that were begun can be read to their end."""
 
-_BATCH_ROWS = 50_000
+_BATCH_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,20 @@ class Tier:
         if self.on:
             self._connection = duckdb.connect(
                 ":memory:",
-                config={"memory_limit": f"{2 * self._settings.api_tier_mb}MB"},
+                config={
+                    "memory_limit": f"{2 * self._settings.api_tier_mb}MB",
+                    # It joins a small page's rows with the table again: slower from memory.
+                    "late_materialization_max_rows": "0",
+                    "python_enable_replacements": "false",
+                },
             )
-            self._connection.execute("set TimeZone = 'UTC'")
+            for statement in (
+                "set global TimeZone = 'UTC'",
+                # Whatever a query might be made to say, it reaches these tables alone.
+                "set global enable_external_access = false",
+                "set global lock_configuration = true",
+            ):
+                self._connection.execute(statement)
             self._thread.start()
 
     def close(self) -> None:
@@ -100,7 +111,8 @@ class Tier:
         """The product's rows at a snapshot, where they are in memory."""
         state = self._states.get(product.name)
         for loaded in state.loaded if state and snapshot is not None else ():
-            if loaded.snapshot == snapshot and loaded.product == product:
+            same = loaded.product is product or loaded.product == product
+            if same and loaded.snapshot == snapshot:
                 return loaded
         return None
 
