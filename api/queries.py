@@ -238,7 +238,8 @@ def _literal(column: Column, value: Any) -> exp.Expr:
     elif isinstance(value, bool):
         inner = exp.Boolean(this=value)
     elif isinstance(value, dt.datetime):
-        inner = _text(value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00"))
+        # strftime would write the year 1 as 1, which Spark does not read.
+        inner = _text(value.astimezone(dt.UTC).isoformat(" ", "microseconds"))
     elif isinstance(value, dt.date):
         inner = _text(value.isoformat())
     elif isinstance(value, str):
