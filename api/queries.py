@@ -73,6 +73,8 @@ def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
 
 def count_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
     """How many rows there are without limit and cursor."""
+    if query.grouped and not query.select:
+        return exp.select(exp.alias_(exp.Literal.number(1), "count", quoted=True))
     if query.grouped:
         inner = _filtered(exp.select(exp.Literal.number(1)), query, table, rights)
         inner = inner.group_by(*(_name(column.name) for column in query.select))
