@@ -36,7 +36,7 @@ def test_contracted_columns_are_selected_in_the_order_of_the_key() -> None:
     assert spark(small()) == (
         "SELECT `id`, `name`, `money` FROM `ouro`.`thing` ORDER BY `id` ASC NULLS LAST LIMIT 10"
     )
-    assert duckdb(small()) == 'SELECT "id", "name", "money" FROM "t" ORDER BY "id" LIMIT 10'
+    assert duckdb(small()) == 'SELECT "id", "name", "money" FROM "t" ORDER BY "id" ASC LIMIT 10'
 
 
 def test_table_is_read_at_its_snapshot() -> None:
