@@ -88,7 +88,20 @@ def refused(text: str, asked: Any = None, scope: str = SCOPE, by: Cursors = CURS
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", ".", "..", "a.b.c", "%00", "é", "\x00", "' or 1=1 --", "x" * 20_000, ".eJw.x.y", "W10"],
+    [
+        "",
+        "x",
+        ".",
+        "..",
+        "a.b.c",
+        "%00",
+        "é",
+        "\x00",
+        "' or 1=1 --",
+        "x" * 20_000,
+        ".eJw.x.y",
+        "W10",
+    ],
 )
 def test_text_that_is_no_cursor_is_refused(text: str) -> None:
     assert "none that this API has made" in refused(text)

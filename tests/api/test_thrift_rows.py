@@ -64,7 +64,12 @@ def read(kind: str, wanted: pa.DataType, values: list[Any], nulls: bytes = b"") 
         ("double", pa.float64(), [0.1, float("inf")], [0.1, float("inf")]),
         ("double", pa.float32(), [1.5], [1.5]),
         ("string", pa.string(), ["", "é 😀"], ["", "é 😀"]),
-        ("string", pa.decimal128(18, 2), ["200.00", "-0.01"], [Decimal("200.00"), Decimal("-0.01")]),
+        (
+            "string",
+            pa.decimal128(18, 2),
+            ["200.00", "-0.01"],
+            [Decimal("200.00"), Decimal("-0.01")],
+        ),
         ("string", pa.decimal128(38, 10), ["1E-10", "0E-10"], [Decimal("1E-10"), Decimal("0E-10")]),
         ("string", pa.decimal128(38, 0), ["9" * 38], [Decimal("9" * 38)]),
         ("string", pa.int64(), ["12"], [12]),
