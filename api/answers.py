@@ -131,7 +131,7 @@ class Answers:
             interrupts = Interrupts()
             flight = _Flight(asyncio.ensure_future(self._make(ask, interrupts)), interrupts)
             self._flights[ask.key] = flight
-            flight.task.add_done_callback(lambda _: self._flights.pop(ask.key, None))
+            flight.task.add_done_callback(lambda _, ended=flight: self._end(ask.key, ended))
         flight.waiting += 1
         watcher = asyncio.ensure_future(gone())
         try:
@@ -143,7 +143,18 @@ class Answers:
             watcher.cancel()
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
+                # Whoever asks the same from now on must not get the end of what is being stopped.
+                self._leave(ask.key, flight)
                 flight.interrupts.ask()
+
+    def _leave(self, key: tuple[Any, ...], flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def _end(self, key: tuple[Any, ...], flight: _Flight) -> None:
+        self._leave(key, flight)
+        if not flight.task.cancelled():
+            flight.task.exception()  # may have nobody to be told to
 
     async def _make(self, ask: Ask, interrupts: Interrupts) -> Answer:
         loaded = self._tier.find(ask.query.product, ask.snapshot.id)
@@ -279,6 +290,10 @@ class Export:
         """
         self._pending = asyncio.ensure_future(self._lane.run(lambda: next(self._parts, None)))
         return await asyncio.shield(self._pending)
+
+    def stop(self) -> None:
+        """Have `next` come to an end soon; nobody wants the rest."""
+        self._interrupts.ask()
 
     async def close(self) -> None:
         """Stop the query, where it still runs, and let the next export begin."""

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -25,8 +26,16 @@ _FLOATS = {DType.FLOAT: pa.float32(), DType.DOUBLE: pa.float64()}
 _TEXTS = (DType.TEXT, DType.VARCHAR, DType.CHAR)
 _TIMESTAMPS = (DType.TIMESTAMP, DType.TIMESTAMPTZ)
 
-_INTEGER = re.compile(r"[+-]?\d{1,20}")
-_NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})?")
+# In ASCII: Python reads the digits of every script, and an engine might not.
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[ +-]\d\d:?\d\d)?)?", re.ASCII
+)
+
+_EXACT = Context(prec=120)
+"""Enough for all digits that `_NUMBER` takes; by itself, Python rounds to 28."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,8 @@ def kind(column: Column) -> Kind:
         return _integer(_BITS[sql_type])
     if sql_type in _FLOATS:
         schema = {"type": "number", "format": "double", "examples": [1.5]}
-        return Kind("number", _FLOATS[sql_type], schema, _parse_float, number=True)
+        parse = _parse_single if sql_type == DType.FLOAT else _parse_float
+        return Kind("number", _FLOATS[sql_type], schema, parse, number=True)
     if sql_type == DType.DECIMAL:
         sizes = [int(part.name) for part in built.expressions] or [10]
         return _decimal(sizes[0], sizes[1] if len(sizes) > 1 else 0)
@@ -118,14 +128,15 @@ def _decimal(precision: int, scale: int) -> Kind:
             value = None
         if value is None:
             raise ValueError("a number such as 200.00 is needed")
-        if abs(value) >= bound or -int(value.normalize().as_tuple().exponent) > scale:
+        exponent = int(value.normalize(_EXACT).as_tuple().exponent)
+        if value.copy_abs() >= bound or -exponent > scale:
             raise ValueError(
                 f"a number of at most {precision - scale} digits before and {scale} after "
                 "the point is needed"
             )
-        return value.quantize(Decimal(1).scaleb(-scale))
+        return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
 
-    schema = {"type": "number", "examples": [float(f"200.{'0' * scale}")]}
+    schema = {"type": "number", "examples": [200.0 if precision - scale > 2 else 0.0]}
     return Kind(
         f"decimal({precision},{scale})",
         pa.decimal128(precision, scale),
@@ -139,6 +150,15 @@ def _parse_float(text: str) -> float:
     value = float(text) if _NUMBER.fullmatch(text) else float("nan")
     if not isfinite(value):
         raise ValueError("a finite number such as 1.5 is needed")
+    return value
+
+
+def _parse_single(text: str) -> float:
+    value = _parse_float(text)
+    try:
+        struct.pack("<f", value)
+    except OverflowError:
+        raise ValueError("a number of single precision, up to 3.4e38, is needed") from None
     return value
 
 
@@ -158,7 +178,7 @@ def _parse_boolean(text: str) -> bool:
 
 def _parse_date(text: str) -> dt.date:
     try:
-        if len(text) == len("2026-01-31"):
+        if _DATE.fullmatch(text):
             return dt.date.fromisoformat(text)
     except ValueError:
         pass  # said below, in words that name no Python function
@@ -167,8 +187,11 @@ def _parse_date(text: str) -> dt.date:
 
 def _parse_timestamp(text: str) -> dt.datetime:
     try:
+        if not _MOMENT.fullmatch(text):
+            raise ValueError
         # A + in a URL that was not escaped arrives as a blank.
-        value = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        day, clock = text[:11], text[11:]
+        value = dt.datetime.fromisoformat(day + clock.replace(" ", "+"))
         return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise ValueError("a moment such as 2026-01-31T12:00:00Z is needed") from None

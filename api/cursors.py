@@ -16,7 +16,8 @@ from api.errors import InvalidParameter, InvalidRequestError
 from api.query import Query
 from malha.manifest import Column
 
-_MAX_CHARACTERS = 4096
+_MAX_CHARACTERS = 16_384
+"""It has to fit into a URL and a header."""
 
 
 class _Json:
@@ -44,9 +45,18 @@ class Cursors:
         self._lifetime = lifetime
 
     def make(self, query: Query, scope: str, snapshot: int | None, last: tuple[Any, ...]) -> str:
-        """A cursor behind the row whose sorted columns have these values."""
+        """A cursor behind the row whose sorted columns have these values.
+
+        Raises:
+            InvalidRequestError: the values are too long to be sent with each request.
+        """
         values = [_plain(value) for value in last]
         made = self._serializer.dumps([_digest(query, scope), snapshot, values])
+        if len(made) > _MAX_CHARACTERS:
+            message = "a text in it is too long for pages: sort by other columns, or use limit=all"
+            raise InvalidRequestError(
+                [InvalidParameter(parameter="sort", location="query", message=message)]
+            )
         return made.decode() if isinstance(made, bytes) else made
 
     def read(self, text: str, query: Query, scope: str) -> tuple[int | None, tuple[Any, ...]]:

@@ -136,22 +136,29 @@ FORMATS = {
 _BY_MEDIA_TYPE = {
     **{one.media_type.partition(";")[0]: one for one in FORMATS.values()},
     "application/jsonl": FORMATS["ndjson"],
-    "application/*": FORMATS["json"],
-    "text/*": FORMATS["csv"],
-    "*/*": FORMATS["json"],
 }
+_BY_RANGE = {
+    "application/*": [one for one in FORMATS.values() if one.name != "csv"],
+    "text/*": [FORMATS["csv"]],
+    "*/*": list(FORMATS.values()),
+}
+"""What a range may be answered with, the first that is not refused."""
 
 
 def accepted(header: str) -> Format | None:
     """The format that an `Accept` header likes best; JSON where there is none; None if unknown."""
     if not header or header == "*/*":
         return FORMATS["json"]
-    liked = [
-        (quality, -place, _BY_MEDIA_TYPE[name])
-        for place, (name, quality) in enumerate(_qualities(header))
-        if quality > 0 and name in _BY_MEDIA_TYPE
-    ]
-    return max(liked, key=lambda one: one[:2])[2] if liked else None
+    qualities = list(_qualities(header))
+    refused = {_BY_MEDIA_TYPE.get(name) for name, quality in qualities if quality <= 0}
+    best: tuple[float, Format | None] = (0, None)
+    for name, quality in qualities:
+        exact = _BY_MEDIA_TYPE.get(name)
+        offered = [exact] if exact else _BY_RANGE.get(name, [])
+        found = next((one for one in offered if one not in refused), None)
+        if found and quality > best[0]:
+            best = quality, found
+    return best[1]
 
 
 def accepted_encoding(header: str) -> str | None:

@@ -22,8 +22,9 @@ class Interrupts:
         Raises:
             CancelledError: somebody has asked already.
         """
-        self.check()
-        self._stop = stop
+        with self._lock:
+            self.check()
+            self._stop = stop
         try:
             yield
         finally:
@@ -32,8 +33,8 @@ class Interrupts:
 
     def ask(self) -> None:
         """Stop what runs, and let nothing more begin."""
-        self._asked.set()
         with self._lock:
+            self._asked.set()
             if self._stop:
                 self._stop()
 

@@ -14,6 +14,9 @@ from malha.manifest import Column, Product
 MAX_VALUES = 100
 """Values of one `in`, and parameters of one request."""
 
+MAX_PROBLEMS = 20
+"""Parameters that a refusal names."""
+
 FORMATS = ("json", "ndjson", "csv", "arrow", "parquet")
 
 RESERVED = ("select", "sort", "limit", "cursor", "count", "group_by", "aggregate", "format")
@@ -45,9 +48,11 @@ class _Given:
     problems: list[InvalidParameter] = field(default_factory=list)
 
     def refuse(self, parameter: str, message: str) -> None:
-        self.problems.append(
-            InvalidParameter(parameter=parameter, location="query", message=message)
-        )
+        # Each names what is allowed: a long list of what is not must not make a longer answer.
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(
+                InvalidParameter(parameter=parameter, location="query", message=message)
+            )
 
     def take(self, name: str) -> str | None:
         return self.pairs.pop(name, None)
@@ -87,6 +92,8 @@ def _read(product: Product, given: _Given, key: str | None) -> Request | None:
     aggregates = _aggregates(given, columns)
     group_by = _columns(given, "group_by", columns)
     grouped = bool(aggregates) or group_by is not None
+    if grouped and not aggregates:
+        aggregates = (Aggregate("count", None),)
     select = _columns(given, "select", columns)
     sort = given.take("sort")
     filters = list(_filters(given, product, columns))
@@ -114,8 +121,6 @@ def _read(product: Product, given: _Given, key: str | None) -> Request | None:
     if given.problems:
         return None
     shown = tuple(group_by or ()) if grouped else tuple(select or product.columns)
-    if grouped and not aggregates:
-        aggregates = (Aggregate("count", None),)
     query = Query(
         product=product,
         select=shown,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from api import audit, parameters
 from api.access import Caller, Guard, Rights, check_read, rights_of
@@ -224,6 +224,7 @@ class Products:
             return
         export = self._answers.export(ask)
         watcher = asyncio.ensure_future(exchange.gone())
+        watcher.add_done_callback(lambda _: export.stop())
         try:
             # The first part is made before the status is sent, so that a failure is told by it.
             part = await export.next()
@@ -318,7 +319,8 @@ def _links(exchange: Exchange, answer: Answer) -> Headers:
     if answer.cursor:
         pairs = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
         rest = [(name, value) for name, value in pairs if name != "cursor"]
-        url = f"{exchange.path}?{urlencode([*rest, ('cursor', answer.cursor)])}"
+        # What is decoded in the path may not stand in a header as it is.
+        url = f"{quote(exchange.path)}?{urlencode([*rest, ('cursor', answer.cursor)])}"
         headers.append((b"link", f'<{url}>; rel="next"'.encode()))
         headers.append((b"next-cursor", answer.cursor.encode()))
     if answer.count is not None:

@@ -172,7 +172,7 @@ class Tier:
             return
         try:
             loaded = self._copy(product, wanted.id)
-        except (MalhaError, duckdb.Error) as error:
+        except (MalhaError, duckdb.Error, pa.ArrowException) as error:
             log.warning("%s stays out of memory: %s", product.name, error)
             return
         self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])

@@ -142,7 +142,7 @@ class Manifest:
             raise ManifestError(
                 f"dbt's manifest is not at {path}: run `dbt parse` from the repository's root"
             ) from None
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise ManifestError(
                 f"{path} cannot be read as dbt's manifest ({error}): run `dbt parse` again"
             ) from error

@@ -1,81 +1,85 @@
-"""What the running API answers to requests that it cannot serve."""
+"""Errors as problem details, and what the running API answers to what it cannot serve."""
 
-from urllib.parse import unquote
+import json
+from typing import Any
 
-import httpx
 import pytest
 
-from tests.mesh import Mesh
+from api.errors import (
+    ApiError,
+    BusyError,
+    InvalidParameter,
+    InvalidRequestError,
+    MethodError,
+    NotAcceptableError,
+    NotBuiltError,
+    NotFoundError,
+    OutageError,
+    QueryError,
+    QueryTimeoutError,
+    SnapshotGoneError,
+    UnauthorizedError,
+)
+from api.problems import MEDIA_TYPE, body_of, problem_of
+from malha.errors import MalhaError, UnreachableError
+
+LIMIT = InvalidParameter(parameter="limit", location="query", message="one is needed")
+
+
+def told(error: MalhaError, path: str = "/api/x") -> tuple[int, dict[str, Any], dict[str, str]]:
+    status, body, headers = problem_of(error, path)
+    return status, json.loads(body), {name.decode(): value.decode() for name, value in headers}
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "detail"),
+    ("error", "status", "retry_after"),
     [
-        ("/api/cliente-pedido/x", 422, "cliente_id: Input should be a valid integer"),
-        ("/api/cliente-pedido/1.5", 422, "cliente_id: Input should be a valid integer"),
-        (
-            "/api/cliente-pedido/9223372036854775808",
-            422,
-            "should be less than or equal to 92233720",
-        ),
-        ("/api/cliente-pedido/1%27%20or%201=1", 422, "cliente_id: Input should be a valid integer"),
-        ("/api/cliente-pedido?limit=0", 422, "limit: Input should be greater than or equal to 1"),
-        (
-            "/api/cliente-pedido?limit=10001",
-            422,
-            "limit: Input should be less than",
-        ),
-        ("/api/cliente-pedido?limit=dez", 422, "limit: Input should be a valid integer"),
-        ("/api/cliente-pedido?limite=5", 422, "limite: There is no such parameter"),
-        ("/api/produto", 404, "There is nothing at /api/produto; /api lists the products"),
-        ("/api/cliente_pedido", 404, "There is nothing at /api/cliente_pedido"),
+        (InvalidRequestError([LIMIT]), 422, None),
+        (NotFoundError("x"), 404, None),
+        (MethodError("x"), 405, None),
+        (NotAcceptableError("x"), 406, None),
+        (BusyError("x"), 503, "1"),
+        (QueryTimeoutError("x"), 504, None),
+        (NotBuiltError("x"), 503, "30"),
+        (OutageError("x"), 503, "5"),
+        (SnapshotGoneError("x"), 410, None),
+        (QueryError("x"), 500, None),
+        (UnauthorizedError("x"), 401, None),
+        (UnreachableError("x"), 503, "5"),
+        (MalhaError("x"), 500, None),
     ],
 )
-def test_bad_request_is_answered_with_problem_details(
-    mesh: Mesh, path: str, status: int, detail: str
+def test_error_has_its_status_and_says_when_to_ask_again(
+    error: MalhaError, status: int, retry_after: str | None
 ) -> None:
-    answer = mesh.get(path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["status"] == status
-    assert unquote(problem["instance"]) == unquote(path.split("?")[0])
-    assert " " not in problem["instance"]
-    assert detail in problem["detail"]
-    assert {"type", "title"} <= problem.keys()
+    found, problem, headers = told(error)
+    assert (found, problem["status"]) == (status, status)
+    assert headers.get("retry-after") == retry_after
+    assert headers["content-type"] == MEDIA_TYPE
+    assert {"type", "title", "detail", "instance"} <= problem.keys()
 
 
-def test_method_that_is_not_offered_is_a_problem_too(mesh: Mesh) -> None:
-    answer = httpx.delete(f"{mesh.settings.api_url}/api/cliente-pedido")
-    assert answer.status_code == 405
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["allow"] == "GET"
+def test_refused_parameters_are_listed() -> None:
+    _, problem, _ = told(InvalidRequestError([LIMIT, LIMIT]))
+    assert problem["detail"].startswith("2 parameters cannot be used: limit: one is needed")
+    assert problem["errors"][0] == LIMIT.model_dump()
 
 
-def test_product_without_a_table_says_how_to_build_it(fresh: Mesh) -> None:
-    answer = fresh.get("/api/cliente-pedido")
-    assert answer.status_code == 503
-    assert "run `dbt build`" in answer.json()["detail"]
-    assert answer.headers["retry-after"] == "30"
+@pytest.mark.parametrize("error", [MalhaError("/srv/secret"), UnreachableError("10.0.0.1:10000")])
+def test_what_is_for_the_log_alone_is_not_told(error: MalhaError) -> None:
+    _, problem, _ = told(error)
+    assert str(error) not in json.dumps(problem)
 
 
-def test_catalogue_lists_products_with_owner_and_columns(mesh: Mesh) -> None:
-    products = {product["name"]: product for product in mesh.get("/api").json()}
-    assert products.keys() == {"cliente_pedido", "resumo_cliente"}
-    assert products["cliente_pedido"]["owner"] == "Domínio Vendas"
-    assert products["cliente_pedido"]["columns"]["valor"] == "decimal(18,2)"
+def test_headers_of_an_error_are_sent() -> None:
+    _, _, headers = told(ApiError("x", {"WWW-Authenticate": "Bearer"}))
+    assert headers["www-authenticate"] == "Bearer"
 
 
-def test_openapi_describes_each_product_from_its_contract(mesh: Mesh) -> None:
-    document = mesh.get("/openapi.json").json()
-    assert {"/api", "/api/cliente-pedido", "/api/cliente-pedido/{cliente_id}"} <= set(
-        document["paths"]
-    )
-    row = document["components"]["schemas"]["cliente_pedido"]["properties"]
-    assert row["nome"]["description"] == "The client's name."
-    assert mesh.get("/docs").status_code == 200
-
-
-def test_health_says_what_is_checked(mesh: Mesh) -> None:
-    assert mesh.get("/health/live").json()["status"] == "ok"
-    assert mesh.get("/health/ready").json()["checks"] == {"registry": "ok", "thrift": "ok"}
+@pytest.mark.parametrize(
+    "path", ["/api/é", "/api/a b", "/api/\r\nX: y", '/api/"<script>', "/api/\ufffd", "/api/😀"]
+)
+def test_instance_is_a_uri_reference(path: str) -> None:
+    instance = json.loads(body_of(404, "x", path))["instance"]
+    assert instance.isascii()
+    assert not set(instance) & set(' "<>\r\n')

@@ -1,0 +1,85 @@
+"""An API of the tests' own beside the mesh's: other settings, other products, keys as needed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.key_file import changing, new_key
+from malha.settings import ROOT, load
+from tests.mesh import answers, eventually, free_ports
+
+
+@dataclass
+class Running:
+    """An API that answers, and a key to all of it."""
+
+    folder: Path
+    url: str
+    key: str
+    process: subprocess.Popen[bytes]
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    @property
+    def manifest(self) -> Path:
+        """What it serves; it may be written again."""
+        return self.folder / "target/manifest.json"
+
+    def get(self, path: str, headers: dict[str, str] | None = None, **parameters: Any) -> Any:
+        """An answer; `double_underscore` in a parameter's name stands for its point."""
+        named = {name.replace("__", "."): value for name, value in parameters.items()}
+        return self.client.get(path, params=named or None, headers=headers)
+
+    def key_of(self, *scopes: str) -> str:
+        """A new key with these scopes, which is good at once or a second later."""
+        return add_key(self.folder / "keys.json", *scopes)
+
+
+def add_key(path: Path, *scopes: str) -> str:
+    """Make a key without a limit of requests."""
+    stored, text = new_key("tests", scopes, rate=0)
+    with changing(path) as keys:
+        keys[stored.id] = stored
+    return text
+
+
+@contextmanager
+def running(folder: Path, manifest: dict[str, Any], **settings: str) -> Iterator[Running]:
+    """Serve a manifest from a folder of its own, against the mesh's services."""
+    (port,) = free_ports(1, 40_000)
+    (folder / "target").mkdir(parents=True)
+    (folder / "target/manifest.json").write_text(json.dumps(manifest))
+    key = add_key(folder / "keys.json", "*")
+    environment = os.environ | {
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "API_KEYS_FILE": str(folder / "keys.json"),
+        "API_AUDIT_LOG": str(folder / "audit.log"),
+        "API_PORT": str(port),
+        "API_RATE_LIMIT": "0",
+        "API_AUTH_FAILURE_LIMIT": "0",
+        **settings,
+    }
+    url = f"http://{load().api_host}:{port}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            eventually(lambda: answers(f"{url}/health/ready"), seconds=60)
+            found = Running(folder, url, key, process)
+            with found.client:
+                yield found
+        finally:
+            process.terminate()
+            process.wait(timeout=30)

@@ -1,0 +1,256 @@
+"""Spark and DuckDB answer every question alike: the same rows, in the same order."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import isclose, isnan
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from api import queries
+from api.access import EVERYTHING, Rights
+from api.columns import kind
+from api.engine import ThriftEngine
+from api.interrupts import Interrupts
+from api.parameters import operators
+from api.query import Aggregate, Filter, Function, Order, Query
+from api.snapshots import Snapshots
+from api.tier import Loaded, Tier, in_memory
+from malha.manifest import Column
+from malha.serving import Mask
+from tests.api.every_type import POOLS, PRODUCT, TEXTS, make
+from tests.mesh import Mesh, eventually
+
+EXAMPLES = max(40, int(os.environ.get("API_EXAMPLES", "0")) // 10)
+
+COLUMNS = {column.name: column for column in PRODUCT.columns}
+
+
+@dataclass
+class Both:
+    """The table in both engines."""
+
+    engine: ThriftEngine
+    tier: Tier
+    loaded: Loaded
+
+    def spark(self, query: Query, rights: Rights = EVERYTHING) -> pa.Table:
+        stored = queries.stored(PRODUCT, self.loaded.snapshot)
+        sql = queries.for_spark(queries.rows_of(query, stored, rights))
+        return self.engine.fetch(sql, queries.answer_schema(query))
+
+    def duckdb(self, query: Query, rights: Rights = EVERYTHING) -> pa.Table:
+        sql = queries.for_duckdb(queries.rows_of(query, in_memory(self.loaded), rights))
+        schema = queries.answer_schema(query)
+        return pa.Table.from_batches(self.tier.stream(sql, schema, Interrupts()), schema)
+
+
+@pytest.fixture(scope="module")
+def both(mesh: Mesh) -> Iterator[Both]:
+    make(mesh)
+    engine = ThriftEngine(mesh.settings)
+    tier = Tier(mesh.settings, engine)
+    tier.start()
+    snapshot = Snapshots(mesh.settings, tier.offer).current(PRODUCT)
+    assert snapshot is not None
+    eventually(lambda: tier.find(PRODUCT, snapshot.id) is not None, seconds=60)
+    loaded = tier.find(PRODUCT, snapshot.id)
+    assert loaded is not None
+    yield Both(engine, tier, loaded)
+    tier.close()
+    engine.close()
+    mesh.query("drop table ouro.every_type purge")
+
+
+def same(left: pa.Table, right: pa.Table, rounded: frozenset[str]) -> None:
+    """See that two answers are equal; sums of floats only to their last digits, as the order in
+    which they are summed is nobody's."""
+    assert left.schema == right.schema
+    assert left.num_rows == right.num_rows
+    for name in left.schema.names:
+        for one, other in zip(left[name].to_pylist(), right[name].to_pylist(), strict=True):
+            assert _equal(one, other, name in rounded), (name, one, other)
+
+
+def _equal(one: Any, other: Any, rounded: bool) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        if isnan(one) or isnan(other):
+            return isnan(one) and isnan(other)
+        return one == other or (rounded and isclose(one, other, rel_tol=1e-9))
+    return bool(one == other)
+
+
+def _values(column: Column) -> st.SearchStrategy[Any]:
+    """What a request can ask of a column."""
+    known = kind(column)
+    pool = TEXTS if known.text else POOLS.get(column.name, ("0", "5", "119"))
+    if pa.types.is_floating(known.arrow):
+        pool = tuple(text for text in pool if "n" not in text)
+    parsed = st.sampled_from([known.parse(text) for text in pool])
+    if known.text:
+        # Java has no text with half a character, and a request none with U+0000.
+        characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+        return parsed | st.text(characters, max_size=20)
+    if pa.types.is_floating(known.arrow):
+        width = 32 if pa.types.is_float32(known.arrow) else 64
+        return parsed | st.floats(allow_nan=False, allow_infinity=False, width=width)
+    return parsed
+
+
+_PATTERNS = st.lists(
+    st.sampled_from(
+        ["%", "_", "\\%", "\\_", "\\\\", "a", "b", "A", "é", "😀", "'", "\n", "$", "x"]
+    ),
+    max_size=5,
+).map("".join)
+
+
+@st.composite
+def _filters(draw: st.DrawFn) -> Filter:
+    column = draw(st.sampled_from(PRODUCT.columns))
+    operator: Any = draw(st.sampled_from(operators(column)))
+    value: Any
+    match operator:
+        case "is":
+            value = draw(st.sampled_from(["null", "not_null"]))
+        case "in":
+            value = tuple(draw(st.lists(_values(column), min_size=1, max_size=5)))
+        case "like":
+            value = draw(_PATTERNS)
+        case _:
+            value = draw(_values(column))
+    return Filter(column, operator, value)
+
+
+def _orders(names: list[str], implied: list[str]) -> st.SearchStrategy[tuple[Order, ...]]:
+    chosen = st.lists(
+        st.builds(Order, st.sampled_from(names), st.booleans()),
+        max_size=3,
+        unique_by=lambda order: order.name,
+    )
+    return chosen.map(
+        lambda orders: (
+            *orders,
+            *(Order(name) for name in implied if name not in {order.name for order in orders}),
+        )
+    )
+
+
+_LIMITS = st.sampled_from([1, 2, 10, 1000, None])
+
+
+@st.composite
+def _pages(draw: st.DrawFn) -> Query:
+    names = list(COLUMNS)
+    select = draw(st.permutations(PRODUCT.columns))[: draw(st.integers(1, len(names)))]
+    sort = draw(_orders(names, ["id"]))
+    after = None
+    if draw(st.booleans()):
+        after = tuple(draw(_anything(COLUMNS[order.name])) for order in sort)
+    return Query(
+        PRODUCT,
+        tuple(select),
+        tuple(draw(st.lists(_filters(), max_size=3))),
+        sort,
+        draw(_LIMITS),
+        after,
+    )
+
+
+def _anything(column: Column) -> st.SearchStrategy[Any]:
+    """What a row, and so a cursor, can have in a column."""
+    values = _values(column)
+    if pa.types.is_floating(kind(column).arrow):
+        values |= st.sampled_from([float("nan"), float("inf"), float("-inf"), -0.0])
+    return values if column.name == "id" else values | st.none()
+
+
+@st.composite
+def _aggregates(draw: st.DrawFn) -> Query:
+    groups = draw(st.lists(st.sampled_from(PRODUCT.columns), max_size=2, unique=True))
+    aggregates = draw(st.lists(_functions(), min_size=1, max_size=4, unique=True))
+    names = [column.name for column in groups]
+    return Query(
+        PRODUCT,
+        tuple(groups),
+        tuple(draw(st.lists(_filters(), max_size=2))),
+        draw(_orders([*names, *(one.name for one in aggregates)], names)),
+        draw(_LIMITS),
+        aggregates=tuple(aggregates),
+        grouped=True,
+    )
+
+
+@st.composite
+def _functions(draw: st.DrawFn) -> Aggregate:
+    column = draw(st.none() | st.sampled_from(PRODUCT.columns))
+    if column is None:
+        return Aggregate("count", None)
+    functions: list[Function] = ["count", "min", "max"]
+    if kind(column).number:
+        functions += ["sum", "avg"]
+    return Aggregate(draw(st.sampled_from(functions)), column)
+
+
+_RIGHTS = st.sampled_from(
+    [
+        EVERYTHING,
+        EVERYTHING,
+        Rights((Mask(column="name", unless="x", show="***"),)),
+        Rights((Mask(column="double", unless="x", show=None),), ("name like 'a%' or flag",)),
+        Rights((), ("money > 0 and (day is null or day >= date'1970-01-01')",)),
+        Rights((Mask(column="moment", unless="x", show=None),), ("name <> 'a\\\\b'", "whole < 7")),
+    ]
+)
+
+_generated = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=EXAMPLES <= 40,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
+
+
+def test_both_have_every_row(both: Both) -> None:
+    query = Query(PRODUCT, PRODUCT.columns, sort=(Order("id"),), limit=None)
+    same(both.spark(query), both.duckdb(query), frozenset())
+    assert both.duckdb(query).num_rows == 120
+
+
+@_generated
+@given(query=_pages(), rights=_RIGHTS)
+def test_rows_are_the_same(both: Both, query: Query, rights: Rights) -> None:
+    same(both.spark(query, rights), both.duckdb(query, rights), frozenset())
+
+
+@_generated
+@given(query=_aggregates(), rights=_RIGHTS)
+def test_aggregates_are_the_same(both: Both, query: Query, rights: Rights) -> None:
+    # Groups of a float that is sorted by may differ in their last digits, and so in their order.
+    floating = {
+        one.name
+        for one in query.aggregates
+        if one.function in ("sum", "avg") and one.column and one.column.name in ("single", "double")
+    }
+    query = replace(query, sort=tuple(one for one in query.sort if one.name not in floating))
+    same(both.spark(query, rights), both.duckdb(query, rights), frozenset(floating))
+
+
+@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_are_all_rows_each_once(both: Both, name: str, descending: bool) -> None:
+    orders = (Order(name, descending),) + ((Order("id"),) if name != "id" else ())
+    query = Query(PRODUCT, PRODUCT.columns, sort=orders, limit=None)
+    whole = both.duckdb(query)
+    paged = replace(query, limit=50)
+    found: list[int] = []
+    while (page := both.duckdb(paged)).num_rows:
+        found += page["id"].to_pylist()
+        last = page.slice(page.num_rows - 1)
+        paged = replace(paged, after=tuple(last[one.name][0].as_py() for one in orders))
+    assert found == whole["id"].to_pylist()
