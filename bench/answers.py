@@ -3,7 +3,7 @@
 import io
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Reference:
 
     def rows(self, sql: str) -> list[Row]:
         """The rows of a query."""
-        return [tuple(map(_plain, row)) for row in self._database.execute(sql).fetchall()]
+        return plain(self._database.execute(sql).fetchall())
 
     def table(self, sql: str) -> pa.Table:
         """The rows of a query of the product's columns."""
@@ -73,7 +73,7 @@ def rows_of(body: bytes) -> list[Row]:
     """
     try:
         objects = json.loads(body, parse_float=Decimal)
-        return [tuple(map(_plain, row.values())) for row in objects]
+        return plain(row.values() for row in objects)
     except (ValueError, AttributeError, TypeError):
         raise BenchmarkError(f"not a JSON array of objects: {body[:200]!r}") from None
 
@@ -89,6 +89,11 @@ def table_of(body: bytes, form: Form) -> pa.Table:
         return read.select(SCHEMA.names).cast(SCHEMA).sort_by("pedido_id")
     except (pa.ArrowException, KeyError, duckdb.Error) as error:
         raise BenchmarkError(f"not the product as {form}: {error}") from None
+
+
+def plain(rows: Iterable[Iterable[Any]]) -> list[Row]:
+    """Rows with every number as a decimal, whatever type it came as."""
+    return [tuple(map(_number, row)) for row in rows]
 
 
 def compare(found: Sequence[Row], expected: Sequence[Row]) -> None:
@@ -133,8 +138,7 @@ def _read_text(body: bytes, form: Form) -> pa.Table:
         return rows.to_arrow_table()
 
 
-def _plain(value: Any) -> Any:
-    """A number as a decimal, as whatever type it came."""
+def _number(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, int | float) else value
 
 

@@ -22,6 +22,19 @@ _RANGE = Decimal(5000)
 """Width of a range of values: about one order in a hundred."""
 
 
+CASES = (
+    "first page",
+    "one client",
+    "range sorted",
+    "aggregate",
+    "export json",
+    "export csv",
+    "export arrow",
+    "conditional",
+    "cold",
+)
+
+
 class Form(StrEnum):
     """How an answer is read."""
 
@@ -78,7 +91,7 @@ class Facts:
 
 
 def cases(facts: Facts, most: int = 50_000, seed: int = 1) -> list[Case]:
-    """All cases; where questions are random, `most` of them, each different where there are so many.
+    """All cases; those of one client or range have up to `most` random questions, all different.
 
     The same facts and seed give the same questions.
     """
