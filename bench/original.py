@@ -14,7 +14,8 @@ from pyspark.sql.functions import avg, col, count, sum
 from werkzeug.serving import WSGIRequestHandler
 
 app = Flask("original")
-spark = SparkSession.builder.appName("original").getOrCreate()
+# The whole product as JSON does not fit into the default of 1 GiB.
+spark = SparkSession.builder.appName("original").config("spark.driver.memory", "4g").getOrCreate()
 
 
 def read() -> DataFrame:
