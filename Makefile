@@ -106,7 +106,7 @@ test-faults: setup ## Kill ingest, S3 and metastore at random moments: KILLS=30,
 .PHONY: bench-pipeline bench-api
 bench-pipeline: setup ## Time the pipeline beside a plain PySpark script: SCALE=0.1, 1 or 10; REPEAT=3
 	@$(PY) -m bench.pipeline --scale $(or $(SCALE),1) --repeat $(or $(REPEAT),1)
-bench-api: setup ## Time the API beside ROAPI, Flask with Spark and PyHive: SCALE=0.1, 1; ARGS="--cases cold" for some
+bench-api: setup ## Time the API beside ROAPI, Flask with Spark and PyHive: ARGS="--cases cold"
 	@$(PY) -m bench.api --scale $(or $(SCALE),1) $(ARGS)
 
 ##@ Upkeep
