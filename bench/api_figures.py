@@ -5,6 +5,7 @@ from typing import Any
 
 import pygal
 from pygal.style import CleanStyle
+from rich import box
 from rich.table import Table
 
 from bench.cases import CASES
@@ -15,7 +16,8 @@ from bench.outcomes import SYSTEMS, Found, Outcome
 def table(found: Found, scale: float) -> Table:
     """Every case with its systems side by side, and how often malha's rate is of each."""
     shown = Table(
-        *("", "", "req/s", "p50 ms", "p99 ms", "rows/s", "MiB", "malha is"),
+        *("", "", "req/s", "p50 ms", "p99 ms", "M rows/s", "MiB", "malha/it"),
+        box=box.HORIZONTALS,
         title=_title(found, scale),
     )
     for column in shown.columns[2:]:
@@ -30,7 +32,7 @@ def table(found: Found, scale: float) -> Table:
                 _digits(outcome.rps),
                 _digits(outcome.p50_ms),
                 _digits(outcome.p99_ms),
-                f"{outcome.rps * found.rows:,.0f}" if case.startswith("export") else "",
+                _digits(outcome.rps * found.rows / 1e6) if case.startswith("export") else "",
                 f"{outcome.rss_mib:,}",
                 _ratio(mine, outcome),
             )
@@ -70,14 +72,16 @@ def write_picture(found: Found, scale: float, path: Path) -> None:
 def _ratio(mine: Outcome | None, other: Outcome) -> str:
     if mine is None or mine is other:
         return ""
-    return f"{mine.rps / other.rps:,.2f} times"
+    return _digits(mine.rps / other.rps)
 
 
 def _digits(value: float) -> str:
     """Three digits that say something."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 1:
+        return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.3f}"
 
 
 def _title(found: Found, scale: float) -> str:

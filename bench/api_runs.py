@@ -56,7 +56,8 @@ def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Foun
         run.system("malha", nullcontext(servers.malha(settings)), asked)
         run.system("roapi", servers.roapi(parquet), asked)
         run.system("original", servers.original(parquet), asked)
-        if cold := [case for case in asked if case.cold]:
+        cold = [case for case in asked if case.cold]
+        if cold and {"malha", "pyhive"} & set(planned.systems):
             settings = restarted(_COLD, report)
             run.system("malha", nullcontext(servers.malha(settings)), cold, cold=True)
             run.bare(settings, cold)
@@ -165,7 +166,8 @@ class _Run:
 
     def _check(self, case: Case, sql: str, answered: Answered) -> None:
         if answered.status != HTTPStatus.OK:
-            raise BenchmarkError(f"status {answered.status}: {answered.body[:300]!r}")
+            text = answered.body[:500].decode(errors="replace")
+            raise BenchmarkError(f"status {answered.status}: {text}")
         if case.whole:
             compare_tables(table_of(answered.body, case.form), self._reference.table(sql))
         else:

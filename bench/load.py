@@ -47,7 +47,8 @@ class Load:
     warm_up_s: float = 1
     seconds: float = 5
     repeat: bool = True
-    """Whether to begin the requests anew once all were asked; else the load ends then."""
+    """Whether to begin the requests anew once all were asked; else the load ends then, and the
+    warm-up has a fifth of them at most."""
     timeout_s: float = 120
     """How long one answer may take."""
 
@@ -224,11 +225,13 @@ def encode(load: Load, request: Request) -> bytes:
 
 def _drive(load: Load) -> Timing:
     encoded = [encode(load, request) for request in load.requests]
-    to_ask: Iterator[bytes] = itertools.cycle(encoded) if load.repeat else iter(encoded)
+    kept = 0 if load.repeat else len(encoded) // 5 * bool(load.warm_up_s)
     with selectors.DefaultSelector() as selector:
         clients = [_Client(load, selector) for _ in range(load.clients)]
         if load.warm_up_s:
-            _phase(load, selector, clients, to_ask, load.warm_up_s)
+            warm_up = itertools.cycle(encoded) if load.repeat else iter(encoded[:kept])
+            _phase(load, selector, clients, warm_up, load.warm_up_s)
+        to_ask = itertools.cycle(encoded) if load.repeat else iter(encoded[kept:])
         begin = time.perf_counter()
         laps, size = _phase(load, selector, clients, to_ask, load.seconds)
         return timing(laps, time.perf_counter() - begin, size)

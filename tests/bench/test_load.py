@@ -103,6 +103,12 @@ def test_load_counts_nothing_of_the_warm_up(port: int) -> None:
     assert 0 < found.answers < len(Handler.asked)
 
 
+def test_warm_up_leaves_most_questions_to_be_timed(port: int) -> None:
+    requests = [Request(f"/{number}") for number in range(50)]
+    found = run(Load(port, requests, {}, warm_up_s=60, seconds=60, repeat=False))
+    assert found.answers == 40
+
+
 def test_load_ends_with_another_status(port: int) -> None:
     with pytest.raises(BenchmarkError, match=r"the load of /same ended early.*status 500"):
         run(Load(port, list(itertools.repeat(Request("/same"), 2)), {}, seconds=1))
