@@ -18,8 +18,11 @@ def table(found: Found, scale: float) -> Table:
     shown = Table(
         *("", "", "req/s", "p50 ms", "p99 ms", "M rows/s", "MiB", "malha/it"),
         box=box.HORIZONTALS,
+        collapse_padding=True,
+        pad_edge=False,
         title=_title(found, scale),
     )
+    shown.columns[0].no_wrap = True
     for column in shown.columns[2:]:
         column.justify = "right"
     for case in CASES:
