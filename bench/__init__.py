@@ -1,1 +1,1 @@
-"""The pipeline measured beside the plain script that it replaces."""
+"""The pipeline and the API measured beside what they replace and what they are compared with."""

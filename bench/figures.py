@@ -45,9 +45,11 @@ def figures(scale: float, measured: list[Measurement]) -> Figures:
     )
 
 
-def write_json(found: Figures, path: Path) -> None:
+def write_json(found: Any, path: Path) -> None:
+    """Write a dataclass, or a list of them."""
+    plain = [asdict(one) for one in found] if isinstance(found, list) else asdict(found)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(found), indent=2) + "\n", "utf-8")
+    path.write_text(json.dumps(plain, indent=2) + "\n", "utf-8")
 
 
 def table(found: Figures, rows: int, rows_of_increment: int) -> Table:
@@ -90,6 +92,11 @@ def write_picture(found: Figures, rows: int, path: Path) -> None:
     chart.add("ingest", [0, found.ingest_s, 0])
     chart.add(f"dbt build, {found.tests_run} tests", [0, found.build_s, 0])
     chart.add("ingest + dbt build", [found.increment_s, 0, 0])
+    save(chart, path)
+
+
+def save(chart: Any, path: Path) -> None:
+    """Write a chart of pygal's as an SVG without scripts."""
     chart.add_xml_filter(_without_scripts)
     path.write_bytes(chart.render() + b"\n")
 

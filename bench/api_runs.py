@@ -1,0 +1,184 @@
+"""The run of the API benchmark: one stack, every system in turn, answers checked, then timed."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+
+import pyarrow.parquet
+from pyiceberg.catalog.hive import HiveCatalog
+
+from bench import bare, load, servers
+from bench.answers import SCHEMA, Reference, compare, compare_tables, plain, rows_of, table_of
+from bench.cases import Case, cases
+from bench.data import Delivery
+from bench.errors import BenchmarkError
+from bench.load import Load, Request, Timing
+from bench.memory import PeakMemory
+from bench.outcomes import Found, Outcome, Plan
+from bench.own_stack import BUILD, INGEST, Report, check_ouro, own_stack, restarted, timed
+from bench.servers import Answered, Server
+from malha.settings import Settings
+from stack.demo import land
+from stack.supervision import Supervisor
+
+_CHECKED = 3
+"""So many questions of a case are checked before the others are timed."""
+_WARM_UP_S = 2
+
+# The limit is on, and no client of the benchmark comes near it.
+_MALHA = {"API_RATE_LIMIT": "1000000"}
+_COLD = {"API_TIER_ROWS": "0", "API_CACHE_MB": "0"}
+
+
+def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Found:
+    """Run all that is planned, on a fresh stack.
+
+    A case that a system refuses or answers wrongly is a failure in what is found; the others go
+    on.
+
+    Raises:
+        BenchmarkError: the product could not be made.
+    """
+    with servers.trivial() as server:
+        found = Found(base.orders, *_ceiling(server))
+    with own_stack(report, _MALHA) as settings:
+        land(base.folder, settings)
+        timed("ingest", INGEST, report)
+        timed("dbt build", BUILD, report)
+        check_ouro("the pipeline", "ouro.cliente_pedido", base, settings)
+        parquet = folder / "cliente_pedido.parquet"
+        _copy(settings, parquet)
+        reference = Reference(parquet)
+        run = _Run(planned, reference, found, report)
+        asked = [case for case in cases(reference.facts()) if case.name in planned.cases]
+        run.system("malha", nullcontext(servers.malha(settings)), asked)
+        run.system("roapi", servers.roapi(parquet), asked)
+        run.system("original", servers.original(parquet), asked)
+        cold = [case for case in asked if case.cold]
+        if cold and {"malha", "pyhive"} & set(planned.systems):
+            settings = restarted(_COLD, report)
+            run.system("malha", nullcontext(servers.malha(settings)), cold, cold=True)
+            run.bare(settings, cold)
+    return found
+
+
+def _ceiling(server: Server) -> tuple[float, float]:
+    """Answers a second and MiB a second of the load client itself."""
+    small = load.run(Load(server.port, [Request("/")], {}, seconds=3))
+    large = load.run(Load(server.port, [Request("/large")], {}, seconds=3))
+    return small.rps, large.bytes / large.seconds / (1 << 20)
+
+
+def _copy(settings: Settings, parquet: Path) -> None:
+    """Write ouro's rows to a file, in the order of the key."""
+    store = {
+        "s3.endpoint": settings.s3_endpoint,
+        "s3.access-key-id": settings.aws_access_key_id,
+        "s3.secret-access-key": settings.aws_secret_access_key,
+        "s3.region": settings.aws_region,
+    }
+    catalog = HiveCatalog("mesh", uri=settings.metastore_uri, **store)
+    rows = catalog.load_table("ouro.cliente_pedido").scan().to_arrow()
+    rows = rows.select(SCHEMA.names).cast(SCHEMA).sort_by("pedido_id")
+    pyarrow.parquet.write_table(rows, parquet)
+
+
+class _Run:
+    """Checks and times what a system is asked."""
+
+    def __init__(self, planned: Plan, reference: Reference, found: Found, report: Report) -> None:
+        self._plan = planned
+        self._reference = reference
+        self._found = found
+        self._report = report
+
+    def system(
+        self,
+        name: str,
+        serving: AbstractContextManager[Server],
+        asked: Sequence[Case],
+        *,
+        cold: bool = False,
+    ) -> None:
+        """Every case that a system can be asked, of the cold ones or the others."""
+        asked = [case for case in asked if case.cold is cold and case.asked_of(name)]
+        if name not in self._plan.systems or not asked:
+            return
+        try:
+            with serving as server:
+                for case in asked:
+                    self._attempt(case, server, partial(self._timing, server, case))
+        except BenchmarkError as error:
+            self._found.failures.append(f"{name}: {error}")
+
+    def bare(self, settings: Settings, asked: Sequence[Case]) -> None:
+        """The same SQL in bare PyHive."""
+        if "pyhive" not in self._plan.systems:
+            return
+        server = Server("pyhive", settings.thrift_port, Supervisor(settings).states()["thrift"].pid)
+        for case in asked:
+            self._attempt(case, server, partial(self._timing_of_bare, settings, case))
+
+    def _attempt(self, case: Case, server: Server, measure: Callable[[], Timing]) -> None:
+        try:
+            with PeakMemory(server.pid) as memory:
+                timing = measure()
+        except BenchmarkError as error:
+            self._found.failures.append(f"{case.name}, {server.system}: {error}")
+            return
+        self._report(f"{case.name}, {server.system}: {timing.answers} answers", timing.seconds)
+        self._found.outcomes.append(
+            Outcome(
+                case.name,
+                server.system,
+                round(timing.rps, 2),
+                timing.p50_ms,
+                timing.p99_ms,
+                memory.mib,
+            )
+        )
+
+    def _timing(self, server: Server, case: Case) -> Timing:
+        requests = [request for one in case.questions if (request := one.request(server.system))]
+        headers = dict(server.headers)
+        for question, request in zip(case.questions[:_CHECKED], requests, strict=False):
+            answered = servers.ask(server, request)
+            self._check(case, question.sql, answered)
+            if case.conditional:
+                if not answered.etag:
+                    raise BenchmarkError("the answer has no ETag")
+                headers["If-None-Match"] = answered.etag
+        repeated = len(case.questions) == 1
+        return load.run(
+            Load(
+                server.port,
+                requests if repeated else requests[_CHECKED:],
+                headers,
+                status=HTTPStatus.NOT_MODIFIED if case.conditional else HTTPStatus.OK,
+                # The answer that was checked has warmed it up.
+                warm_up_s=0 if case.whole else _WARM_UP_S,
+                seconds=self._plan.seconds,
+                repeat=repeated,
+            )
+        )
+
+    def _check(self, case: Case, sql: str, answered: Answered) -> None:
+        if answered.status != HTTPStatus.OK:
+            text = answered.body[:500].decode(errors="replace")
+            raise BenchmarkError(f"status {answered.status}: {text}")
+        if case.whole:
+            compare_tables(table_of(answered.body, case.form), self._reference.table(sql))
+        else:
+            compare(rows_of(answered.body), self._reference.rows(sql))
+
+    def _timing_of_bare(self, settings: Settings, case: Case) -> Timing:
+        host, port = settings.thrift_host, settings.thrift_port
+        statements = [question.sql for question in case.questions]
+        for statement in statements[:_CHECKED]:
+            compare(plain(bare.fetch(host, port, statement)), self._reference.rows(statement))
+        queries = bare.Queries(
+            host, port, statements[_CHECKED:], warm_up_s=_WARM_UP_S, seconds=self._plan.seconds
+        )
+        return bare.run(queries)

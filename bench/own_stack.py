@@ -1,0 +1,96 @@
+"""A stack of the benchmark's own, the commands that it times, and what ouro has to have."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+from bench.data import Delivery
+from bench.errors import BenchmarkError
+from malha import hive
+from malha.settings import ROOT, Settings, load
+from stack.apart import own_environment
+
+INGEST = (sys.executable, "-m", "ingest")
+BUILD = (f"{sys.prefix}/bin/dbt", "--quiet", "build")
+
+_FIRST_PORT = 24000
+_STACK = (sys.executable, "-m", "stack")
+
+Report = Callable[[str, float], None]
+"""What is told of each step when it is over: its name and seconds."""
+
+
+@contextmanager
+def own_stack(report: Report, variables: dict[str, str] | None = None) -> Iterator[Settings]:
+    """Start a stack beside any other, with these variables; stop and remove it in the end."""
+    before = dict(os.environ)
+    environment = own_environment(_FIRST_PORT) | (variables or {})
+    os.environ.update(environment)
+    folder = Path(environment["STACK_DIR"])
+    try:
+        timed("start of the stack", (*_STACK, "up"), report)
+        yield load()
+    finally:
+        # Whatever went wrong before counts, not what this may say of it.
+        subprocess.call(
+            (*_STACK, "clean"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def restarted(variables: dict[str, str], report: Report) -> Settings:
+    """Stop this benchmark's stack and start it again with these variables; its data stays."""
+    timed("stop of the stack", (*_STACK, "down"), report)
+    os.environ.update(variables)
+    timed("start of the stack", (*_STACK, "up"), report)
+    return load()
+
+
+def timed(
+    step: str, command: tuple[str, ...], report: Report, variables: dict[str, str] | None = None
+) -> float:
+    """Run a command to its end, as a user would; seconds of wall clock."""
+    with tempfile.TemporaryFile("w+") as log:
+        started = time.monotonic()
+        code = subprocess.call(
+            command,
+            cwd=ROOT,
+            env=os.environ | (variables or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        seconds = time.monotonic() - started
+        if code:
+            log.seek(0)
+            last = "".join(log.readlines()[-30:])
+            raise BenchmarkError(
+                f"{step} failed with exit code {code}: {' '.join(command)}\n{last}"
+            )
+    report(step, seconds)
+    return seconds
+
+
+def check_ouro(who: str, relation: str, expected: Delivery, settings: Settings) -> None:
+    """A benchmark of wrong results is worthless: compare ouro's rows and sum with the data's."""
+    query = f"select count(*), sum(cast(valor as decimal(18, 2))) from {relation}"  # noqa: S608
+    connection = hive.connect(settings, user="bench")
+    with closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        rows, total = cursor.fetchone()
+    if (rows, Decimal(total or 0)) != (expected.orders, expected.total):
+        raise BenchmarkError(
+            f"{who} made {rows} rows with the sum {total}, but the data has {expected.orders} "
+            f"with {expected.total}: its times mean nothing"
+        )
