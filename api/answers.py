@@ -20,7 +20,7 @@ from api.errors import CancelledError
 from api.formats import COMPRESS_FROM, Format, compressed, compressing
 from api.interrupts import Interrupts
 from api.metrics import ANSWERS, ENGINE_SECONDS
-from api.query import Query
+from api.query import Query, key_order
 from api.snapshots import Snapshot
 from api.tier import Loaded, Tier, in_memory
 from api.tracing import tracer
@@ -221,7 +221,12 @@ class Answers:
     def _batches(
         self, query: Query, ask: Ask, loaded: Loaded | None, interrupts: Interrupts
     ) -> Generator[pa.RecordBatch]:
-        tree = queries.rows_of(query, self._table(ask, loaded), ask.rights)
+        if loaded and query.limit is None and query.sort == key_order(query.product):
+            # They lie in this order, and so need not be gathered before the first can be sent.
+            query = replace(query, sort=())
+        indexed = loaded is not None and query.looks_up
+        table = self._table(ask, loaded)
+        tree = queries.rows_of(query, table, ask.rights, found_first=indexed)
         return self._run(tree, queries.answer_schema(query), ask, loaded, interrupts)
 
     def _run(
@@ -233,7 +238,8 @@ class Answers:
         interrupts: Interrupts,
     ) -> Generator[pa.RecordBatch]:
         if loaded:
-            return self._tier.stream(queries.for_duckdb(tree), schema, interrupts)
+            whole = ask.query.limit is None
+            return self._tier.stream(queries.for_duckdb(tree), schema, interrupts, whole=whole)
         sql = queries.for_spark(tree)
         if ask.request_id:
             sql = f"/* request {ask.request_id} */ {sql}"

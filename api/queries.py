@@ -7,6 +7,7 @@ engine.
 
 import datetime as dt
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ from malha.manifest import Column, Product
 
 _SOURCE = "visible"
 """The rows and columns as the caller sees them; everything that is asked is asked of these."""
+
+
+_FOUND = "found"
 
 
 class _Generator(SparkGenerator):
@@ -55,19 +59,29 @@ def stored(product: Product, snapshot: int | None) -> exp.Table:
     return table
 
 
-def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+def rows_of(
+    query: Query, table: exp.Table, rights: Rights, *, found_first: bool = False
+) -> exp.Select:
     """The rows that a query asks for.
 
     Args:
+        found_first: whether the rows that meet the filters are to be gathered before they are
+            sorted; for where an index finds them, which DuckDB leaves aside under a sort with a
+            limit.
         table: where the product's rows are, in either engine.
         rights: which of its rows and columns the caller sees.
     """
     if query.grouped:
         return _grouped(query, table, rights)
     tree = exp.select(*(_name(column.name) for column in query.select))
-    tree = _filtered(tree, query, table, rights)
+    if found_first:
+        found = _filtered(exp.select(exp.Star()), query, table, rights)
+        tree = tree.from_(_FOUND, copy=False)
+        tree = tree.with_(_FOUND, as_=found, materialized=True, copy=False)
+    else:
+        tree = _filtered(tree, query, table, rights)
     if query.after is not None:
-        tree = tree.where(_after(query))
+        tree = tree.where(_after(query), copy=False)
     return _ordered(tree, query)
 
 
@@ -94,9 +108,9 @@ def _count() -> exp.Expr:
 
 
 def _filtered(tree: exp.Select, query: Query, table: exp.Table, rights: Rights) -> exp.Select:
-    tree = tree.from_(_visible(query.product, table, rights))
+    tree = tree.from_(_visible(query.product, table, rights), copy=False)
     for condition in query.filters:
-        tree = tree.where(_condition(condition))
+        tree = tree.where(_condition(condition), copy=False)
     return tree
 
 
@@ -171,9 +185,10 @@ def _ordered(tree: exp.Select, query: Query) -> exp.Select:
                 this=exp.column(order.name, quoted=True),
                 desc=order.descending,
                 nulls_first=False,
-            )
+            ),
+            copy=False,
         )
-    return tree.limit(query.limit) if query.limit is not None else tree
+    return tree.limit(query.limit, copy=False) if query.limit is not None else tree
 
 
 def _grouped(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
@@ -254,7 +269,12 @@ def _literal(column: Column, value: Any) -> exp.Expr:
         inner = _text(f"{value:f}")
     else:
         inner = _text(repr(value))
-    return exp.cast(inner, column.data_type, dialect="spark")
+    return exp.Cast(this=inner, to=_type(column.data_type).copy())
+
+
+@lru_cache(maxsize=1024)
+def _type(data_type: str) -> exp.DataType:
+    return exp.DataType.build(data_type, dialect="spark")
 
 
 def _text(value: str) -> exp.Literal:

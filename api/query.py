@@ -43,6 +43,11 @@ class Order:
     descending: bool = False
 
 
+def key_order(product: Product) -> tuple[Order, ...]:
+    """The order in which rows come where nothing else is asked for."""
+    return tuple(Order(name) for name in product.primary_key)
+
+
 @dataclass(frozen=True)
 class Query:
     """A question; equal ones have equal answers on one snapshot and for equal rights."""
@@ -70,6 +75,13 @@ class Query:
             tuple((order.name, order.descending) for order in self.sort),
             tuple(one.name for one in self.aggregates),
             self.grouped,
+        )
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether it asks for one value of the product's lookup column."""
+        return any(
+            one.operator == "eq" and one.column == self.product.lookup for one in self.filters
         )
 
     @property

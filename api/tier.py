@@ -16,7 +16,7 @@ from api.access import EVERYTHING
 from api.engine import ThriftEngine
 from api.errors import CancelledError, QueryError
 from api.interrupts import Interrupts
-from api.query import Order, Query
+from api.query import Query, key_order
 from api.snapshots import Snapshot
 from malha.errors import MalhaError
 from malha.manifest import Product
@@ -41,11 +41,17 @@ class Loaded:
     bytes: int
 
 
+class _TooLargeError(Exception):
+    """A product has more rows or bytes than may be kept."""
+
+
 @dataclass
 class _State:
     loaded: list[Loaded] = field(default_factory=list)
     """Newest last."""
     wanted: Snapshot | None = None
+    leaving: list[Loaded] = field(default_factory=list)
+    """Nobody finds them any more, and a query that waits may still read them."""
 
 
 class Tier:
@@ -129,16 +135,20 @@ class Tier:
             yield cursor
 
     def stream(
-        self, sql: str, schema: pa.Schema, interrupts: Interrupts
+        self, sql: str, schema: pa.Schema, interrupts: Interrupts, *, whole: bool = False
     ) -> Generator[pa.RecordBatch]:
         """Run a query and return its rows in batches.
+
+        Args:
+            whole: whether the rows are made as they are taken, rather than all at once.
 
         Raises:
             CancelledError: it was interrupted.
             QueryError: DuckDB refused or failed it.
         """
         with self.cursor() as cursor, _reporting(), interrupts.stopping(cursor.interrupt):
-            for batch in cursor.execute(sql).to_arrow_reader(_BATCH_ROWS):
+            made = cursor.sql(sql) if whole else cursor.execute(sql)
+            for batch in made.to_arrow_reader(_BATCH_ROWS):
                 yield pa.RecordBatch.from_arrays(
                     [
                         column.cast(wanted.type)
@@ -178,43 +188,40 @@ class Tier:
         self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])
 
     def _keep(self, state: _State, kept: list[Loaded]) -> None:
-        """Let what has left go; a query that still reads it keeps its own hold of the rows."""
-        gone = [loaded for loaded in state.loaded if loaded not in kept]
-        state.loaded = kept
+        """Let go of what has left, once that has been left long enough for all who waited."""
         with self.cursor() as cursor:
-            for loaded in gone:
+            for loaded in state.leaving:
                 cursor.execute(f'drop table if exists "{loaded.table}"')
+        state.leaving = [loaded for loaded in state.loaded if loaded not in kept]
+        state.loaded = kept
 
     def _copy(self, product: Product, snapshot: int) -> Loaded | None:
         """Copy a product's rows; None where they are more than may be."""
-        order = (product.lookup.name,) if product.lookup else product.primary_key
-        everything = Query(
-            product, product.columns, sort=tuple(Order(name) for name in order), limit=None
-        )
+        everything = Query(product, product.columns, sort=key_order(product), limit=None)
         table = queries.stored(product, snapshot)
         schema = queries.answer_schema(everything)
         sql = queries.for_spark(queries.rows_of(everything, table, EVERYTHING))
         self._numbers += 1
         name = f"{product.name}_{self._numbers}"
         rows = size = 0
-        with self.cursor() as cursor:
-            created = False
-            with closing(self._engine.stream(sql, schema, self._check)) as batches:
-                for batch in batches:
+        with self.cursor() as cursor, closing(self._engine.stream(sql, schema, self._check)) as got:
+            cursor.register("batch", schema.empty_table())
+            cursor.execute(f'create table "{name}" as from batch')
+            try:
+                for batch in got:
                     rows, size = rows + batch.num_rows, size + batch.nbytes
                     if rows > self._settings.api_tier_rows or size > self._limit(product):
-                        cursor.execute(f'drop table if exists "{name}"')
-                        return None
+                        raise _TooLargeError
                     cursor.register("batch", batch)
-                    verb = "insert into" if created else "create table"
-                    glue = "" if created else "as"
-                    cursor.execute(f'{verb} "{name}" {glue} from batch')
-                    created = True
-            if not created:
-                cursor.register("batch", schema.empty_table())
-                cursor.execute(f'create table "{name}" as from batch')
-            if product.lookup:
-                cursor.execute(f'create index "{name}_by" on "{name}" ("{product.lookup.name}")')
+                    cursor.execute(f'insert into "{name}" from batch')
+                if product.lookup:
+                    by = product.lookup.name
+                    cursor.execute(f'create index "{name}_by" on "{name}" ("{by}")')
+            except BaseException as error:
+                cursor.execute(f'drop table "{name}"')
+                if isinstance(error, _TooLargeError):
+                    return None
+                raise
         return Loaded(product, snapshot, name, rows, size)
 
     def _limit(self, product: Product) -> int:
