@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -131,7 +132,7 @@ class Answers:
             interrupts = Interrupts()
             flight = _Flight(asyncio.ensure_future(self._make(ask, interrupts)), interrupts)
             self._flights[ask.key] = flight
-            flight.task.add_done_callback(lambda _, ended=flight: self._end(ask.key, ended))
+            flight.task.add_done_callback(partial(self._end, ask.key, flight))
         flight.waiting += 1
         watcher = asyncio.ensure_future(gone())
         try:
@@ -151,7 +152,7 @@ class Answers:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
-    def _end(self, key: tuple[Any, ...], flight: _Flight) -> None:
+    def _end(self, key: tuple[Any, ...], flight: _Flight, _: Any) -> None:
         self._leave(key, flight)
         if not flight.task.cancelled():
             flight.task.exception()  # may have nobody to be told to

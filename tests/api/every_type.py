@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """A table with every type that the API serves, and the values that engines disagree about."""
 
 import random
@@ -22,7 +23,7 @@ _TEXTS = (
         "e\u0301",
         "ß",
         "SS",
-        "ı",
+        "\u0131",
         "İ",
         "中文",
         "😀",
@@ -48,7 +49,7 @@ _TEXTS = (
         "*/",
     ),
     *("null", "NULL", "NaN", "${env:HOME}", "$$", "\n", "\t", "a\nb", "\x01", "\u2028", "x" * 300),
-    *("1", "01", "true", "D'Ávila", "‘", "＇", "a,b", ";", "&", "=", "+", "Straße", "\U00010000"),  # noqa: RUF001
+    *("1", "01", "true", "D'Ávila", "‘", "＇", "a,b", ";", "&", "=", "+", "Straße", "\U00010000"),
 )
 TEXTS = tuple(dict.fromkeys(_TEXTS))
 

@@ -9,8 +9,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 
-from api import queries
-from api.access import EVERYTHING
+from api.access import EVERYTHING, Rights
 from api.answers import Answer, Answers, Ask
 from api.cursors import Cursors
 from api.engine import ThriftEngine
@@ -216,7 +215,7 @@ def test_validator_is_of_snapshot_question_form_compression_and_rights() -> None
         ask("sort=-id"),
         ask(format=FORMATS["csv"]),
         ask(encoding="gzip"),
-        ask(rights=queries.Rights((), ("id = 1",))),
+        ask(rights=Rights((), ("id = 1",))),
     ]
     assert len({one.etag for one in [ask(), *others]}) == 6
     assert ask(request_id="a").etag == ask(request_id="b").etag

@@ -96,8 +96,8 @@ def _values(column: Column) -> st.SearchStrategy[Any]:
         characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
         return parsed | st.text(characters, max_size=20)
     if pa.types.is_floating(known.arrow):
-        width = 32 if pa.types.is_float32(known.arrow) else 64
-        return parsed | st.floats(allow_nan=False, allow_infinity=False, width=width)
+        single = pa.types.is_float32(known.arrow)
+        return parsed | st.floats(allow_nan=False, allow_infinity=False, width=32 if single else 64)
     return parsed
 
 

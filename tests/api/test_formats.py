@@ -28,7 +28,7 @@ def records(name: str, table: pa.Table) -> list[dict[str, Any]]:
     text = encoded(name, table).decode()
     lines = [text] if name == "json" else text.splitlines()
     read = [json.loads(line, parse_float=Decimal) for line in lines]
-    return read[0] if name == "json" else read  # type: ignore[no-any-return]
+    return read[0] if name == "json" else read
 
 
 @pytest.mark.parametrize("name", ["json", "ndjson"])

@@ -11,7 +11,7 @@ from sqlglot import exp, parse_one
 
 from api import queries
 from api.access import EVERYTHING, Rights
-from api.query import Query
+from api.query import Filter, Query
 from malha.serving import Mask
 from tests.api.support import product, query, spark
 
@@ -88,7 +88,7 @@ def test_filter_becomes_a_condition(text: str, condition: str) -> None:
 )
 def test_text_stays_inside_its_literal(value: str, of_spark: str, of_duckdb: str) -> None:
     asked = small()
-    filtered = replace(asked, filters=(queries.Filter(asked.select[1], "eq", value),))
+    filtered = replace(asked, filters=(Filter(asked.select[1], "eq", value),))
     assert f"CAST({of_spark} AS STRING)" in spark(filtered)
     assert f"CAST({of_duckdb} AS TEXT)" in duckdb(filtered)
 
@@ -100,7 +100,7 @@ def test_text_stays_inside_its_literal(value: str, of_spark: str, of_duckdb: str
 )
 def test_text_is_read_back_as_it_was(dialect: str, value: str) -> None:
     asked = small()
-    filtered = replace(asked, filters=(queries.Filter(asked.select[1], "eq", value),))
+    filtered = replace(asked, filters=(Filter(asked.select[1], "eq", value),))
     sql = spark(filtered) if dialect == "spark" else duckdb(filtered)
     literals = [one.name for one in parse_one(sql, dialect=dialect).find_all(exp.Literal)]
     assert sorted(literals) == sorted([value, "10"])
@@ -187,7 +187,7 @@ def test_masked_column_is_named_nowhere_but_in_its_mask(text: str, dialect: str)
     assert not [
         table for table in tree.find_all(exp.Table) if not table.find_ancestor(exp.Subquery)
     ]
-    (where,) = [one for one in inner.find_all(exp.Where)]
+    (where,) = list(inner.find_all(exp.Where))
     assert isinstance(where.this, exp.Paren)
 
 
