@@ -48,9 +48,8 @@ def create_app(settings: Settings | None = None) -> Asgi:
             SNAPSHOT_TIME.labels(product.name).set(snapshot.committed_ms / 1000)
 
     snapshots = Snapshots(settings, published)
-    cursors = Cursors(
-        secret_of(settings.stack_dir / "api/cursor.secret"), settings.api_cursor_minutes * 60
-    )
+    secret = secret_of(settings.cursor_key_path)
+    cursors = Cursors(secret, settings.api_cursor_minutes * 60)
     answers = Answers(settings, engine, tier, cursors)
     around = FastAPI(title=_TITLE, summary=_SUMMARY, version=version("malha"))
 

@@ -185,6 +185,11 @@ class Settings(AccessSettings):
         description="Where OpenTelemetry traces go by OTLP over HTTP, such as "
         "`http://127.0.0.1:4318/v1/traces`; nowhere by default",
     )
+    api_cursor_key_file: str = Field(
+        "",
+        description="What cursors are signed with, the same in all processes of the API. Default: "
+        "api/cursor.key in STACK_DIR, made where it is missing",
+    )
     api_cursor_minutes: float = Field(
         60, gt=0, description="Minutes for which a page's cursor can be used"
     )
@@ -257,6 +262,11 @@ class Settings(AccessSettings):
             return None
         given = self.api_audit_log
         return Path(given).absolute() if given else self.stack_dir / "logs/api-audit.log"
+
+    @property
+    def cursor_key_path(self) -> Path:
+        """What cursors are signed with."""
+        return Path(self.api_cursor_key_file or self.stack_dir / "api/cursor.key")
 
     @property
     def api_url(self) -> str:

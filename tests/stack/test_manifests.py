@@ -111,7 +111,7 @@ def test_container_is_nobody_and_changes_nothing(pod: Manifest) -> None:
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert "privileged" not in context
     volumes = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
-    assert volumes <= {"emptyDir", "configMap"}
+    assert volumes <= {"emptyDir", "configMap", "secret"}
 
 
 @pytest.mark.parametrize("pod", _PODS)
@@ -256,7 +256,7 @@ def test_policies_let_in_who_has_to_come_in_and_nobody_else() -> None:
         "policyTypes": ["Ingress"],
     }
     assert _let_in() == {
-        ("metastore", 9083): {"thrift", "ingest"},
+        ("metastore", 9083): {"api", "thrift", "ingest"},
         ("thrift", 10000): {"api", "dbt", "maintain"},
         ("thrift", 7078): {"executor"},
         ("thrift", 7079): {"executor"},
