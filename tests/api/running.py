@@ -24,7 +24,8 @@ class Running:
     folder: Path
     url: str
     key: str
-    process: subprocess.Popen[bytes]
+    settings: dict[str, str]
+    """That it was given."""
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ def running(folder: Path, manifest: dict[str, Any], **settings: str) -> Iterator
         )
         try:
             eventually(lambda: answers(f"{url}/health/ready"), seconds=60)
-            found = Running(folder, url, key, process)
+            found = Running(folder, url, key, settings)
             with found.client:
                 yield found
         finally:
