@@ -1,5 +1,6 @@
 """The application: products at `/api/…`, and FastAPI for all that is around them."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -69,6 +70,9 @@ def create_app(settings: Settings | None = None) -> Asgi:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # What is loaded by now stays; to look at all of it again and again would hold requests up.
+        gc.collect()
+        gc.freeze()
         tier.start()
         registry.start()
         snapshots.start(lambda: [one.product for one in registry.catalogue.products])

@@ -157,7 +157,7 @@ class Settings(AccessSettings):
     )
 
     api_queue: int = Field(
-        64, ge=0, description="Queries that wait for each engine before the next is answered 503"
+        16, ge=0, description="Queries that wait for each engine before the next is answered 503"
     )
     api_exports: int = Field(
         4, gt=0, description="Whole products (`limit=all`) that are sent at a time"
