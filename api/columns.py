@@ -68,6 +68,7 @@ def kind(column: Column) -> Kind:
     except ParseError:
         built = exp.DataType.build("unknown")
     sql_type = built.this
+    schema: dict[str, Any]
     if sql_type in _BITS:
         return _integer(_BITS[sql_type])
     if sql_type in _FLOATS:

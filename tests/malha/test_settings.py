@@ -99,7 +99,7 @@ def test_page_of_settings_is_what_the_table_says() -> None:
 
 def test_key_set_without_issuer_and_audience_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_JWKS_URL", "https://idp.example/keys")
-    with pytest.raises(SettingError, match="API_TOKEN_ISSUER='.*API_TOKEN_AUDIENCE='"):
+    with pytest.raises(SettingError, match=r"API_TOKEN_ISSUER='.*API_TOKEN_AUDIENCE='"):
         load()
 
 
