@@ -94,7 +94,7 @@ keys: setup ## List the keys, whom they belong to, and what they open
 	@$(PY) -m api keys list $(ARGS)
 
 ##@ Checks
-.PHONY: lint test-unit test test-faults
+.PHONY: lint test-unit test test-api test-faults
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -106,6 +106,8 @@ test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
 test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
+test-api: setup ## Test the API with generated questions and requests: EXAMPLES=5000 or more
+	@API_EXAMPLES=$(or $(EXAMPLES),5000) .venv/bin/pytest tests/api $(ARGS)
 test-faults: setup ## Kill ingest, S3 and metastore at random moments: KILLS=30, SEED=… for the same again
 	@FAULT_KILLS=$(or $(KILLS),30) FAULT_SEED=$(SEED) .venv/bin/pytest -q tests/faults $(ARGS)
 

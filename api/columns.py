@@ -29,6 +29,7 @@ _TIMESTAMPS = (DType.TIMESTAMP, DType.TIMESTAMPTZ)
 # In ASCII: Python reads the digits of every script, and an engine might not.
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})?", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,3})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[ +-]\d\d:?\d\d)?)?", re.ASCII
@@ -47,6 +48,8 @@ class Kind:
     arrow: pa.DataType
     schema: dict[str, Any]
     """JSON schema of a value."""
+    asked: dict[str, Any]
+    """JSON schema of a value in a request, where all is text."""
     parse: Callable[[str], Any]
     """The value that a text of a request stands for; raises ValueError with what is allowed."""
     number: bool = False
@@ -65,27 +68,37 @@ def kind(column: Column) -> Kind:
     except ParseError:
         built = exp.DataType.build("unknown")
     sql_type = built.this
+    schema: dict[str, Any]
     if sql_type in _BITS:
         return _integer(_BITS[sql_type])
     if sql_type in _FLOATS:
-        schema = {"type": "number", "format": "double", "examples": [1.5]}
-        parse = _parse_single if sql_type == DType.FLOAT else _parse_float
-        return Kind("number", _FLOATS[sql_type], schema, parse, number=True)
+        single = sql_type == DType.FLOAT
+        schema = {
+            "type": "number",
+            "format": "float" if single else "double",
+            "examples": [1.5],
+        }
+        most = 3.4028234663852886e38 if single else 1.7976931348623157e308
+        asked = schema | {"minimum": -most, "maximum": most}
+        parse = _parse_single if single else _parse_float
+        return Kind("number", _FLOATS[sql_type], schema, asked, parse, number=True)
     if sql_type == DType.DECIMAL:
         sizes = [int(part.name) for part in built.expressions] or [10]
         return _decimal(sizes[0], sizes[1] if len(sizes) > 1 else 0)
     if sql_type in _TEXTS:
         schema = {"type": "string", "examples": ["Alice"]}
-        return Kind("text", pa.string(), schema, _parse_text, text=True)
+        asked = schema | {"maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
+        return Kind("text", pa.string(), schema, asked, _parse_text, text=True)
     if sql_type == DType.BOOLEAN:
         schema = {"type": "boolean", "examples": [True]}
-        return Kind("boolean", pa.bool_(), schema, _parse_boolean)
+        return Kind("boolean", pa.bool_(), schema, schema, _parse_boolean)
     if sql_type == DType.DATE:
         schema = {"type": "string", "format": "date", "examples": ["2026-01-31"]}
-        return Kind("date", pa.date32(), schema, _parse_date)
+        return Kind("date", pa.date32(), schema, schema, _parse_date)
     if sql_type in _TIMESTAMPS:
         schema = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"]}
-        return Kind("timestamp", pa.timestamp("us", tz="UTC"), schema, _parse_timestamp)
+        arrow = pa.timestamp("us", tz="UTC")
+        return Kind("timestamp", arrow, schema, schema, _parse_timestamp)
     raise ManifestError(
         f"column {column.name} has the type {column.data_type}; the API serves boolean, integers, "
         "float, double, decimal, string, date and timestamp"
@@ -115,7 +128,7 @@ def _integer(bits: int) -> Kind:
 
     arrow = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[bits]
     schema = {"type": "integer", "minimum": least, "maximum": greatest, "examples": [1]}
-    return Kind("integer", arrow, schema, parse, number=True)
+    return Kind("integer", arrow, schema, schema, parse, number=True)
 
 
 def _decimal(precision: int, scale: int) -> Kind:
@@ -137,17 +150,25 @@ def _decimal(precision: int, scale: int) -> Kind:
         return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
 
     schema = {"type": "number", "examples": [200.0 if precision - scale > 2 else 0.0]}
+    whole, part = precision - scale, f"(\\.[0-9]{{1,{scale}}})?" if scale else ""
+    asked = {
+        "type": "string",
+        "format": "decimal",
+        "pattern": f"^-?{f'[0-9]{{1,{whole}}}' if whole else '0'}{part}$",
+        "examples": ["200" if whole > 2 else "0"],
+    }
     return Kind(
         f"decimal({precision},{scale})",
         pa.decimal128(precision, scale),
         schema,
+        asked,
         parse,
         number=True,
     )
 
 
 def _parse_float(text: str) -> float:
-    value = float(text) if _NUMBER.fullmatch(text) else float("nan")
+    value = float(text) if _FLOAT.fullmatch(text) else float("nan")
     if not isfinite(value):
         raise ValueError("a finite number such as 1.5 is needed")
     return value

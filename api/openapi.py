@@ -6,7 +6,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.columns import kind
 from api.formats import FORMATS
-from api.parameters import operators
+from api.parameters import MAX_VALUES, operators
 from api.problems import MEDIA_TYPE, Problem
 from api.query import DEFAULT_LIMIT, MAX_LIMIT
 from api.registry import Catalogue, Served
@@ -93,6 +93,11 @@ def _operation(served: Served, lookup: Column | None) -> Json:
                 },
             },
             "304": {"description": "Nothing is new since the answer with this `ETag`"},
+            # Said by the HTTP server, before the API has seen anything.
+            "400": {
+                "description": "No HTTP request, or one whose first line is longer than 64 KiB",
+                "content": {"text/plain": {"schema": _TEXT}},
+            },
             **{
                 status: {
                     "description": description,
@@ -113,7 +118,7 @@ def _path_parameters(lookup: Column | None) -> list[Json]:
             "in": "path",
             "required": True,
             "description": lookup.description,
-            "schema": kind(lookup).schema,
+            "schema": kind(lookup).asked,
         }
     ]
 
@@ -145,7 +150,7 @@ def _parameters(product: Product) -> list[Json]:
         _parameter(
             "aggregate",
             "What is said of each group: `count,sum.valor`",
-            _list({"type": "string", "enum": functions}),
+            _list({"type": "string", "enum": functions}, unique=False),
         ),
         _parameter("format", "In place of `Accept`", {"type": "string", "enum": list(FORMATS)}),
     ]
@@ -165,16 +170,20 @@ _TEXT: Json = {"type": "string"}
 
 
 def _filter_schema(column: Column, operator: str) -> Json:
-    schema = kind(column).schema
+    schema = kind(column).asked
     if operator == "in":
-        return _list(schema) | {"minItems": 1}
+        if kind(column).text:
+            schema = schema | {"pattern": "^[^,\\u0000]*$"}
+        return _list(schema, unique=False) | {"maxItems": MAX_VALUES}
     if operator == "is":
         return {"type": "string", "enum": ["null", "not_null"]}
+    if operator == "like":
+        return schema | {"pattern": "^([^\\\\\\u0000]|\\\\[%_\\\\])*$", "examples": ["A%"]}
     return schema
 
 
-def _list(items: Json) -> Json:
-    return {"type": "array", "items": items, "uniqueItems": True}
+def _list(items: Json, *, unique: bool = True) -> Json:
+    return {"type": "array", "items": items, "uniqueItems": unique, "minItems": 1}
 
 
 def _parameter(name: str, description: str, schema: Json) -> Json:

@@ -23,7 +23,7 @@ class Running:
 
     folder: Path
     url: str
-    key: str
+    key: str = field(repr=False)
     settings: dict[str, str]
     """That it was given."""
     client: httpx.Client = field(init=False)

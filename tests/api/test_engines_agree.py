@@ -222,12 +222,14 @@ def test_both_have_every_row(both: Both) -> None:
     assert both.duckdb(query).num_rows == 120
 
 
+@pytest.mark.timeout(7200)
 @_generated
 @given(query=_pages(), rights=_RIGHTS)
 def test_rows_are_the_same(both: Both, query: Query, rights: Rights) -> None:
     same(both.spark(query, rights), both.duckdb(query, rights), frozenset())
 
 
+@pytest.mark.timeout(7200)
 @_generated
 @given(query=_aggregates(), rights=_RIGHTS)
 def test_aggregates_are_the_same(both: Both, query: Query, rights: Rights) -> None:

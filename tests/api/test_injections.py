@@ -188,7 +188,8 @@ def test_no_text_breaks_an_answer_or_finds_a_secret(api: Running) -> None:
             assert secret not in said, path
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json"
-    assert statuses <= {200, 404, 422}
+    # A path with `..` may lead to /, which leads to the documentation.
+    assert statuses <= {200, 307, 404, 422}
     assert api.client.get("/api/cliente-pedido").json()[0]["nome"] == "Alice"
 
 

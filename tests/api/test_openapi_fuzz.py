@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from malha.settings import ROOT
 from tests.api.running import Running, running
 from tests.mesh import Mesh
 
@@ -62,10 +63,16 @@ def test_api_does_what_its_document_says(api: Running, tmp_path: Path) -> None:
                 "--continue-on-failure",
             ),
             *("--phases", "examples,coverage,fuzzing" if EXAMPLES else "examples,fuzzing"),
-            *("--generation-database", "none", "--suppress-health-check", "all"),
-            *(() if EXAMPLES else ("--generation-deterministic", "--no-shrink")),
+            *("--suppress-health-check", "all"),
+            *(
+                ("--generation-database", "none")
+                if EXAMPLES
+                else ("--generation-deterministic", "--no-shrink")
+            ),
         ],
         cwd=tmp_path,
+        env=os.environ
+        | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=7000,
