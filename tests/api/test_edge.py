@@ -77,6 +77,7 @@ def test_pages_of_set_origins_alone_may_read() -> None:
     theirs = asked.get("/api/x", headers={"Origin": "https://evil.example"})
     assert mine.headers["access-control-allow-origin"] == "https://painel.example"
     assert "access-control-allow-origin" not in theirs.headers
-    assert "access-control-allow-origin" not in client().get(
-        "/api/x", headers={"Origin": "https://painel.example"}
-    ).headers
+    assert (
+        "access-control-allow-origin"
+        not in client().get("/api/x", headers={"Origin": "https://painel.example"}).headers
+    )
