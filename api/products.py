@@ -222,13 +222,17 @@ class Products:
             await exchange.begin(HTTPStatus.NOT_MODIFIED, headers)
             await exchange.body(b"")
             return
+        headers.append((b"content-type", ask.format.media_type.encode()))
+        if exchange.method == "HEAD":
+            await exchange.begin(HTTPStatus.OK, headers)
+            await exchange.body(b"")
+            return
         export = self._answers.export(ask)
         watcher = asyncio.ensure_future(exchange.gone())
         watcher.add_done_callback(lambda _: export.stop())
         try:
             # The first part is made before the status is sent, so that a failure is told by it.
             part = await export.next()
-            headers.append((b"content-type", ask.format.media_type.encode()))
             if export.encoding:
                 headers.append((b"content-encoding", export.encoding.encode()))
             await exchange.begin(HTTPStatus.OK, headers)
