@@ -54,8 +54,9 @@ def create_app(settings: Settings | None = None) -> Asgi:
     answers = Answers(settings, engine, tier, cursors)
     around = FastAPI(title=_TITLE, summary=_SUMMARY, version=version("malha"))
 
-    def changed(_: Catalogue) -> None:
+    def changed(catalogue: Catalogue) -> None:
         around.openapi_schema = None
+        snapshots.announce(one.product for one in catalogue.products)
 
     registry = Registry(settings.manifest_path, changed)
     guard = Guard(settings)

@@ -115,6 +115,13 @@ class Snapshots:
                 log.warning("%s", error)
                 return known.snapshot
 
+    def announce(self, products: Iterable[Product]) -> None:
+        """Say once more what is known of products, which may be declared in another way now."""
+        for product in products:
+            known = self._known.get((product.schema_name, product.table))
+            if known and known.snapshot:
+                self._changed(product, known.snapshot)
+
     def _refresh(self, product: Product) -> Snapshot | None:
         name = (product.schema_name, product.table)
         known, asked = self._known.get(name), time.monotonic()
