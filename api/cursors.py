@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,15 @@ class Cursors:
 
 def secret_of(path: Path) -> str:
     """The secret in a file of mode 600, made where there is none."""
-    try:
-        return path.read_text("ascii")
-    except FileNotFoundError:
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(secrets.token_urlsafe(32), "ascii")
+        made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(32), "ascii")
+        # Of several processes that start together, one gives it to all.
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
     return path.read_text("ascii")
 
 

@@ -107,6 +107,8 @@ def _read(product: Product, given: _Given, key: str | None) -> Request | None:
         given.refuse("cursor", "an aggregate query has no pages: use limit")
     if cursor is not None and not product.primary_key:
         given.refuse("cursor", "the product has no key, so it has no pages: use limit")
+    if count and limit is None:
+        given.refuse("count", "limit=all sends all rows: count them, or leave limit=all out")
     if cursor is not None and limit is None:
         given.refuse("cursor", "limit=all has one page")
     if grouped:

@@ -14,11 +14,11 @@ from sqlglot import exp
 from api import queries
 from api.access import EVERYTHING
 from api.engine import ThriftEngine
-from api.errors import CancelledError, QueryError
+from api.errors import BusyError, CancelledError, OutageError, QueryError
 from api.interrupts import Interrupts
 from api.query import Query, key_order
 from api.snapshots import Snapshot
-from malha.errors import MalhaError
+from malha.errors import MalhaError, UnreachableError
 from malha.manifest import Product
 from malha.settings import Settings
 
@@ -26,6 +26,11 @@ log = logging.getLogger("malha.api")
 
 _KEPT = 2
 """Snapshots of a product that stay, so that pages that were begun can be read to their end."""
+
+_RETRY_SECONDS = 5
+"""After a copy that failed, as when Spark is away."""
+
+_PASSING = (UnreachableError, OutageError, BusyError)
 
 _BATCH_ROWS = 10_000
 
@@ -183,7 +188,10 @@ class Tier:
         try:
             loaded = self._copy(product, wanted.id)
         except (MalhaError, duckdb.Error, pa.ArrowException) as error:
-            log.warning("%s stays out of memory: %s", product.name, error)
+            log.warning("%s stays out of memory for now: %s", product.name, error)
+            if isinstance(error, _PASSING):
+                self._ended.wait(_RETRY_SECONDS)
+                self._queue.put(product)
             return
         self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])
 

@@ -268,9 +268,10 @@ def test_export_comes_in_parts_and_gives_its_place_back() -> None:
     found = answers(FakeEngine(rows=3))
 
     async def scenario() -> None:
-        export = found.export(ask("limit=all"))
+        export, waiting = found.export(ask("limit=all")), found.export(ask("limit=all"))
         with pytest.raises(BusyError):
             found.export(ask("limit=all"))
+        await waiting.close()
         parts = []
         while (part := await export.next()) is not None:
             parts.append(part)
