@@ -35,7 +35,7 @@ PATH = "/api/cliente-pedido"
 _NUMBERS = itertools.count(1)
 
 
-def _create(mesh: Mesh) -> None:
+def create(mesh: Mesh) -> None:
     mesh.execute(
         "create schema if not exists ouro",
         "drop table if exists ouro.cliente_pedido",
@@ -48,7 +48,7 @@ def _create(mesh: Mesh) -> None:
 @pytest.fixture(scope="module")
 def table(fresh: Mesh) -> Iterator[Mesh]:
     """The smallest case's product, and nothing else."""
-    _create(fresh)
+    create(fresh)
     yield fresh
     fresh.query("drop table ouro.cliente_pedido purge")
 
@@ -320,7 +320,7 @@ def test_pages_that_were_begun_stay_as_they_were_and_a_publish_is_seen(
 def test_cursor_on_a_table_that_was_made_anew_says_so(api: Running, table: Mesh) -> None:
     before = api.get(PATH, limit=1)
     cursor, tag = before.headers["next-cursor"], before.headers["etag"]
-    _create(table)
+    create(table)
     # While it is empty, it has no snapshot and no tag.
     eventually(lambda: api.get(PATH, limit=1).headers.get("etag", tag) != tag, seconds=5)
     answer = api.get(PATH, limit=1, cursor=cursor)
