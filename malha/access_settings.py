@@ -62,6 +62,12 @@ class AccessSettings(BaseSettings):
         min_length=1,
         description="The claim that has a token's scopes: a text with blanks between, or a list",
     )
+    api_key: str = Field(
+        "",
+        repr=False,
+        description="The key with which `make demo` and its like ask the API. Embedded: that of "
+        "the first `make up`",
+    )
     api_rate_limit: int = Field(
         600,
         ge=0,

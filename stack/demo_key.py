@@ -10,10 +10,12 @@ from malha.settings import Settings
 
 def headers(settings: Settings) -> dict[str, str]:
     """What a request to the API is sent with; nothing where this stack has no key of its own."""
-    try:
-        text = settings.demo_key_path.read_text().strip()
-    except FileNotFoundError:
-        return {}
+    text = settings.api_key
+    if not text:
+        try:
+            text = settings.demo_key_path.read_text().strip()
+        except FileNotFoundError:
+            return {}
     return {"Authorization": f"Bearer {text}"}
 
 
