@@ -20,7 +20,7 @@ from api.engine import ThriftEngine
 from api.errors import CancelledError
 from api.formats import COMPRESS_FROM, Format, compressed, compressing
 from api.interrupts import Interrupts
-from api.metrics import ANSWERS, ENGINE_SECONDS
+from api.metrics import ANSWERS, ENGINE_SECONDS, QUEUE
 from api.query import Query, key_order
 from api.snapshots import Snapshot
 from api.tier import Loaded, Tier, in_memory
@@ -107,6 +107,9 @@ class Answers:
             "thrift": Lane("thrift", settings.api_pool_size, settings.api_queue),
             "export": Lane("export", settings.api_exports, settings.api_exports),
         }
+
+        for lane in self.lanes.values():
+            QUEUE.labels(lane.name).set_function(partial(getattr, lane, "count"))
 
     def close(self) -> None:
         """Let nothing more begin."""

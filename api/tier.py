@@ -16,6 +16,7 @@ from api.access import EVERYTHING
 from api.engine import ThriftEngine
 from api.errors import BusyError, CancelledError, OutageError, QueryError
 from api.interrupts import Interrupts
+from api.metrics import TIER_ROWS
 from api.query import Query, key_order
 from api.snapshots import Snapshot
 from malha.errors import MalhaError, UnreachableError
@@ -202,6 +203,8 @@ class Tier:
                 cursor.execute(f'drop table if exists "{loaded.table}"')
         state.leaving = [loaded for loaded in state.loaded if loaded not in kept]
         state.loaded = kept
+        for loaded in kept[-1:]:
+            TIER_ROWS.labels(loaded.product.name).set(loaded.rows)
 
     def _copy(self, product: Product, snapshot: int) -> Loaded | None:
         """Copy a product's rows; None where they are more than may be."""

@@ -186,7 +186,7 @@ def _aggregate() -> Question:
     return Question(
         sql=sql,
         malha=Request(
-            f"{_MALHA}?group_by=cliente_id&count=*&sum=valor&avg=valor&sort=cliente_id&limit=100"
+            f"{_MALHA}?group_by=cliente_id&aggregate=count,sum.valor,avg.valor&limit=100"
         ),
         # It has no aggregates but in SQL, and no schemas.
         roapi=Request("/api/sql", "POST", sql.replace("ouro.", "")),
@@ -197,7 +197,7 @@ def _aggregate() -> Question:
 def _export(form: Form, media_type: str) -> Question:
     return Question(
         sql=f"{_SQL} order by pedido_id",
-        malha=Request(f"{_MALHA}/export?format={form.value}"),
+        malha=Request(f"{_MALHA}?limit=all&format={form.value}"),
         roapi=Request(_ROAPI, headers={"Accept": media_type}),
         original=Request(_ORIGINAL) if form is Form.JSON else None,
     )

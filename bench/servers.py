@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,12 +45,26 @@ class Answered:
     etag: str
 
 
+_COPY_S = 120
+_COPIED = re.compile(rb'^malha_api_tier_rows\{product="cliente_pedido"\} [1-9]', re.MULTILINE)
+
+
 def malha(settings: Settings) -> Server:
-    """The API of a stack that is up, as the client of its demo key."""
+    """The API of a stack that is up, as the client of its demo key, with the product in memory.
+
+    Raises:
+        BenchmarkError: it does not come there.
+    """
     key = settings.stack_dir / "api/demo.key"
     headers = {"Authorization": f"Bearer {key.read_text().strip()}"} if key.exists() else {}
     pid = Supervisor(settings).states()["api"].pid
-    return Server("malha", settings.api_port, pid, headers)
+    server = Server("malha", settings.api_port, pid, headers)
+    deadline = time.monotonic() + _COPY_S
+    while settings.api_tier_rows and not _COPIED.search(ask(server, Request("/metrics")).body):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"malha has no copy of the product after {_COPY_S} s")
+        time.sleep(0.5)
+    return server
 
 
 @contextmanager
