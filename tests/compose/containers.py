@@ -139,6 +139,7 @@ class Containers:
 
     def remove(self) -> None:
         ok(self.compose("--profile", "*", "down", "--volumes", "--remove-orphans"))
+        self.__dict__.pop("key", None)  # gone with its volume
 
     def states(self) -> dict[str, list[dict[str, Any]]]:
         """What `docker compose ps` says, by service."""
