@@ -129,14 +129,17 @@ def test_readme_shows_what_the_demo_prints(demo: str) -> None:
     assert shown is not None
     printed = demo.splitlines()
     for line in shown[1].splitlines():
-        # Rules are as wide as the terminal; set-up and start are not the demo's own.
-        if line and not line.startswith(("$", "──", "setup:", "✓")):
+        # Rules are as wide as the terminal, ports and folders the tests' own; set-up and start are
+        # not the demo's.
+        if line and not line.startswith(("$", "──", "setup:", "✓", "a key to", "curl ")):
             assert any(_without_seconds(line) == _without_seconds(p) for p in printed), line
 
 
 def test_readme_shows_what_rest_answers(minimo: Mesh) -> None:
     readme = (ROOT / "README.md").read_text()
-    shown = re.findall(r"^\$ curl http://127.0.0.1:8000(/\S+)\n(\[.*\])$", readme, re.M)
+    shown = re.findall(
+        r"^\$ curl -H \"\$KEY\" http://127.0.0.1:8000(/\S+)\n(\[.*\])$", readme, re.M
+    )
     of_the_smallest_case = [(path, answer) for path, answer in shown if "preco" not in path]
     assert len(of_the_smallest_case) == 3
     for path, answer in of_the_smallest_case:
