@@ -75,10 +75,13 @@ class Snapshots:
 
     def _follow(self, products: Callable[[], Iterable[Product]]) -> None:
         while not self._ended.wait(FRESH_SECONDS / 2):
-            used_since = time.monotonic() - _FOLLOWED_SECONDS
+            recently = time.monotonic() - _FOLLOWED_SECONDS
             for product in products():
                 name = (product.schema_name, product.table)
-                if name in self._known and self._used.get(name, 0) < used_since:
+                known = self._known.get(name)
+                # One that nobody asks for is looked at now and then, so that it is in memory when
+                # somebody does.
+                if known and known.asked > recently > self._used.get(name, 0):
                     continue
                 try:
                     self._refresh(product)
