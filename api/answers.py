@@ -264,9 +264,8 @@ class Answers:
         loaded = self._tier.find(ask.query.product, ask.snapshot.id)
         interrupts = Interrupts()
         batches = self._batches(ask.query, ask, loaded, interrupts)
-        source = "tier" if loaded else "thrift"
-        ANSWERS.labels(ask.query.product.name, source).inc()
-        return Export(ask, batches, lane, interrupts, source)
+        ANSWERS.labels(ask.query.product.name, "tier" if loaded else "thrift").inc()
+        return Export(ask, batches, lane, interrupts)
 
 
 class Export:
@@ -278,10 +277,8 @@ class Export:
         batches: Generator[pa.RecordBatch],
         lane: Lane,
         interrupts: Interrupts,
-        source: str,
     ) -> None:
         self.rows = 0
-        self.source = source
         self.encoding = ask.encoding if ask.format.compressible else None
         self._batches = batches
         self._lane = lane

@@ -105,17 +105,18 @@ class _Sink:
 
 
 def _arrow(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
-    sink = _Sink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            yield sink.take()
-    yield sink.take()
+    return _written(pa.ipc.new_stream, schema, batches)
 
 
 def _parquet(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
+    return _written(pa.parquet.ParquetWriter, schema, batches)
+
+
+def _written(
+    open_writer: Callable[..., Any], schema: pa.Schema, batches: Batches
+) -> Iterator[bytes]:
     sink = _Sink()
-    with pa.parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
+    with open_writer(pa.PythonFile(sink, mode="w"), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
             yield sink.take()

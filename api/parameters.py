@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from api.columns import kind
 from api.errors import InvalidParameter, InvalidRequestError
+from api.formats import FORMATS
 from api.query import DEFAULT_LIMIT, MAX_LIMIT, Aggregate, Filter, Operator, Order, Query
 from malha.manifest import Column, Product
 
@@ -16,8 +17,6 @@ MAX_VALUES = 100
 
 MAX_PROBLEMS = 20
 """Parameters that a refusal names."""
-
-FORMATS = ("json", "ndjson", "csv", "arrow", "parquet")
 
 RESERVED = ("select", "sort", "limit", "cursor", "count", "group_by", "aggregate", "format")
 """Parameters that are no columns; a column of such a name is filtered as `limit.eq`."""
@@ -85,7 +84,7 @@ def read(product: Product, text: str, key: str | None = None) -> Request:
 
 def _read(product: Product, given: _Given, key: str | None) -> Request | None:
     columns = {column.name: column for column in product.columns}
-    wanted_format = _choice(given, "format", FORMATS)
+    wanted_format = _choice(given, "format", tuple(FORMATS))
     count = _choice(given, "count", ("exact",)) is not None
     cursor = given.take("cursor")
     limit = _limit(given)

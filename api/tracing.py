@@ -1,13 +1,11 @@
 """OpenTelemetry: a span for each request and each query, sent where API_TRACES_URL says."""
 
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
 from opentelemetry import trace
 
+from api.edge import Asgi
 from malha.settings import Settings
-
-Asgi = Callable[..., Awaitable[None]]
 
 tracer = trace.get_tracer("malha.api")
 """Its spans cost next to nothing where nobody takes them."""
