@@ -1,6 +1,7 @@
 """Connections to the Spark Thrift Server."""
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -30,6 +31,14 @@ _RUNNING = (
 
 class StatementFailedError(Exception):
     """Spark ended a statement with this message, which may be long and of Java's making."""
+
+
+_FRAME = re.compile(r"\n\s+(at |\.\.\. \d+ (more|common frames)).*")
+
+
+def without_frames(message: str) -> str:
+    """Java's message and causes without the lines of its stack traces."""
+    return _FRAME.sub("", message)
 
 
 def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> hive.Connection:
@@ -84,7 +93,8 @@ def run(cursor: hive.Cursor, sql: str, check: Callable[[], None]) -> None:
             cursor.cancel()
             raise
     if status.operationState != TOperationState.FINISHED_STATE:
-        raise StatementFailedError(status.errorMessage or "Spark does not say why")
+        message = status.errorMessage or "Spark does not say why"
+        raise StatementFailedError(without_frames(message))
 
 
 def check(settings: Settings) -> None:

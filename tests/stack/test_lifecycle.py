@@ -54,7 +54,7 @@ def test_status_shows_every_service_healthy(mesh: Mesh) -> None:
 
 
 def test_logs_show_what_services_wrote(mesh: Mesh) -> None:
-    assert "Uvicorn running" in ok(mesh.stack("logs", "api", "--lines", "1000"))
+    assert "Uvicorn running" in ok(mesh.stack("logs", "api", "--lines", "100000"))
     assert "s3, metastore, thrift, api" in refused(mesh.stack("logs", "spark"))
 
 
