@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 from cachetools import LRUCache
+from sqlglot import exp
 
 from api import queries
-from api.access import Rights
+from api.access import EVERYTHING, Rights
 from api.admission import Lane
 from api.cursors import Cursors
 from api.engine import ThriftEngine
@@ -23,9 +24,12 @@ from api.interrupts import Interrupts
 from api.metrics import ANSWERS, ENGINE_SECONDS, QUEUE
 from api.query import Query, key_order
 from api.snapshots import Snapshot
-from api.tier import Loaded, Tier, in_memory
+from api.tier import FOUND, Tier, in_memory
 from api.tracing import tracer
 from malha.settings import Settings
+
+_AT_ONCE_ROWS = 100
+"""Up to so many rows of a lookup are quicker to answer than to hand to another thread."""
 
 _COUNT_SCHEMA = pa.schema([pa.field("count", pa.int64())])
 
@@ -75,6 +79,17 @@ class Answer:
     """Where the next page begins, if there is one."""
     count: int | None = None
     encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a question's rows are read."""
+
+    engine: str
+    """`tier` or `thrift`."""
+    table: exp.Table
+    found: pa.Table | None = None
+    """In memory, where the question is about one lookup value: what the table has."""
 
 
 @dataclass
@@ -132,8 +147,11 @@ class Answers:
         """
         flight = self._flights.get(ask.key)
         if flight is None:
-            interrupts = Interrupts()
-            flight = _Flight(asyncio.ensure_future(self._make(ask, interrupts)), interrupts)
+            place, interrupts = self._place(ask), Interrupts()
+            answer = self._at_once(ask, place)
+            if answer is not None:
+                return self._keep(ask, answer)
+            flight = _Flight(asyncio.ensure_future(self._make(ask, place, interrupts)), interrupts)
             self._flights[ask.key] = flight
             flight.task.add_done_callback(partial(self._end, ask.key, flight))
         flight.waiting += 1
@@ -160,44 +178,56 @@ class Answers:
         if not flight.task.cancelled():
             flight.task.exception()  # may have nobody to be told to
 
-    async def _make(self, ask: Ask, interrupts: Interrupts) -> Answer:
-        loaded = self._tier.find(ask.query.product, ask.snapshot.id)
-        lane = self.lanes["tier" if loaded else "thrift"]
+    async def _make(self, ask: Ask, place: _Place, interrupts: Interrupts) -> Answer:
+        lane = self.lanes[place.engine]
         lane.enter()
         try:
-            answer = await lane.run(lambda: self._compute(ask, loaded, interrupts))
+            answer = await lane.run(lambda: self._compute(ask, place, interrupts))
         finally:
             lane.leave()
-        ANSWERS.labels(ask.query.product.name, answer.source).inc()
-        # What a view shows may change without a new snapshot.
-        if ask.snapshot.id is not None and len(answer.body) <= self._cacheable:
-            self._cache[ask.key] = answer
+        return self._keep(ask, answer)
+
+    def _place(self, ask: Ask) -> _Place:
+        query = ask.query
+        loaded = self._tier.find(query.product, ask.snapshot.id)
+        if loaded is None:
+            return _Place("thrift", queries.stored(query.product, ask.snapshot.id))
+        if query.lookup and query.lookup.column.name not in ask.rights.masked:
+            found = loaded.rows_with(query.lookup)
+            if found is not None:
+                return _Place("tier", in_memory(FOUND), found)
+        return _Place("tier", in_memory(loaded.table))
+
+    def _at_once(self, ask: Ask, place: _Place) -> Answer | None:
+        """The answer to a lookup whose rows need only be cut to the page; None where it does."""
+        if place.found is None or place.found.num_rows > _AT_ONCE_ROWS:
+            return None
+        if not ask.query.only_looks_up or ask.count or ask.rights != EVERYTHING:
+            return None
+        started = time.monotonic()
+        query = _with_next(ask.query)
+        table = place.found.slice(0, query.limit).select([one.name for one in query.select])
+        answer = self._formed(ask, table, place.engine)
+        ENGINE_SECONDS.labels(place.engine).observe(time.monotonic() - started)
         return answer
 
-    def _compute(self, ask: Ask, loaded: Loaded | None, interrupts: Interrupts) -> Answer:
-        query, hidden = ask.query, []
-        if query.pages and query.limit is not None:
-            shown = {column.name for column in query.select}
-            hidden = [
-                column
-                for column in query.product.columns
-                if column.name not in shown and column.name in {one.name for one in query.sort}
-            ]
-            # One more row than asked for says whether there is another page.
-            query = replace(query, select=(*query.select, *hidden), limit=query.limit + 1)
-        engine = "tier" if loaded else "thrift"
+    def _compute(self, ask: Ask, place: _Place, interrupts: Interrupts) -> Answer:
         started = time.monotonic()
-        with tracer.start_as_current_span(engine):
-            with closing(self._batches(query, ask, loaded, interrupts)) as batches:
+        query = _with_next(ask.query)
+        with tracer.start_as_current_span(place.engine):
+            with closing(self._batches(query, ask, place, interrupts)) as batches:
                 table = pa.Table.from_batches(batches, queries.answer_schema(query))
-            count = self._count(ask, loaded, interrupts) if ask.count else None
-        ENGINE_SECONDS.labels(engine).observe(time.monotonic() - started)
-        cursor = None
-        if query is not ask.query and ask.query.limit is not None:
-            if table.num_rows > ask.query.limit:
-                table = table.slice(0, ask.query.limit)
-                cursor = self._cursor(ask, table)
-            table = table.select([column.name for column in ask.query.select])
+            count = self._count(ask, place, interrupts) if ask.count else None
+        ENGINE_SECONDS.labels(place.engine).observe(time.monotonic() - started)
+        return self._formed(ask, table, place.engine, count)
+
+    def _formed(self, ask: Ask, table: pa.Table, engine: str, count: int | None = None) -> Answer:
+        """The answer of a table, which may have a row and columns for the next page's sake."""
+        cursor, limit = None, ask.query.limit
+        if limit is not None and table.num_rows > limit:
+            table = table.slice(0, limit)
+            cursor = self._cursor(ask, table)
+        table = table.select(queries.answer_schema(ask.query).names)
         body = b"".join(ask.format.encode(table.schema, table.combine_chunks().to_batches()))
         encoding = None
         if ask.encoding and ask.format.compressible and len(body) >= COMPRESS_FROM:
@@ -212,46 +242,49 @@ class Answers:
             encoding=encoding,
         )
 
+    def _keep(self, ask: Ask, answer: Answer) -> Answer:
+        ANSWERS.labels(ask.query.product.name, answer.source).inc()
+        # What a view shows may change without a new snapshot.
+        if ask.snapshot.id is not None and len(answer.body) <= self._cacheable:
+            self._cache[ask.key] = answer
+        return answer
+
     def _cursor(self, ask: Ask, table: pa.Table) -> str:
         last = table.slice(table.num_rows - 1)
         values = tuple(last.column(order.name)[0].as_py() for order in ask.query.sort)
         return self._cursors.make(ask.query, ask.rights.fingerprint, ask.snapshot.id, values)
 
-    def _count(self, ask: Ask, loaded: Loaded | None, interrupts: Interrupts) -> int:
-        tree = queries.count_of(ask.query, self._table(ask, loaded), ask.rights)
-        with closing(self._run(tree, _COUNT_SCHEMA, ask, loaded, interrupts)) as batches:
+    def _count(self, ask: Ask, place: _Place, interrupts: Interrupts) -> int:
+        tree = queries.count_of(ask.query, place.table, ask.rights)
+        with closing(self._run(tree, _COUNT_SCHEMA, ask, place, interrupts)) as batches:
             return int(next(batches).column(0)[0].as_py())
 
     def _batches(
-        self, query: Query, ask: Ask, loaded: Loaded | None, interrupts: Interrupts
+        self, query: Query, ask: Ask, place: _Place, interrupts: Interrupts
     ) -> Generator[pa.RecordBatch]:
-        if loaded and query.limit is None and query.sort == key_order(query.product):
+        in_memory = place.engine == "tier"
+        if in_memory and query.limit is None and query.sort == key_order(query.product):
             # They lie in this order, and so need not be gathered before the first can be sent.
             query = replace(query, sort=())
-        indexed = loaded is not None and query.looks_up
-        table = self._table(ask, loaded)
-        tree = queries.rows_of(query, table, ask.rights, found_first=indexed)
-        return self._run(tree, queries.answer_schema(query), ask, loaded, interrupts)
+        tree = queries.rows_of(query, place.table, ask.rights)
+        return self._run(tree, queries.answer_schema(query), ask, place, interrupts)
 
     def _run(
         self,
-        tree: Any,
+        tree: exp.Query,
         schema: pa.Schema,
         ask: Ask,
-        loaded: Loaded | None,
+        place: _Place,
         interrupts: Interrupts,
     ) -> Generator[pa.RecordBatch]:
-        if loaded:
+        if place.engine == "tier":
             whole = ask.query.limit is None
-            return self._tier.stream(queries.for_duckdb(tree), schema, interrupts, whole=whole)
+            sql = queries.for_duckdb(tree)
+            return self._tier.stream(sql, schema, interrupts, whole=whole, found=place.found)
         sql = queries.for_spark(tree)
         if ask.request_id:
             sql = f"/* request {ask.request_id} */ {sql}"
         return self._engine.stream(sql, schema, interrupts.check)
-
-    @staticmethod
-    def _table(ask: Ask, loaded: Loaded | None) -> Any:
-        return in_memory(loaded) if loaded else queries.stored(ask.query.product, ask.snapshot.id)
 
     def export(self, ask: Ask) -> "Export":
         """All rows of a question, as a stream.
@@ -261,11 +294,24 @@ class Answers:
         """
         lane = self.lanes["export"]
         lane.enter()
-        loaded = self._tier.find(ask.query.product, ask.snapshot.id)
-        interrupts = Interrupts()
-        batches = self._batches(ask.query, ask, loaded, interrupts)
-        ANSWERS.labels(ask.query.product.name, "tier" if loaded else "thrift").inc()
+        place, interrupts = self._place(ask), Interrupts()
+        batches = self._batches(ask.query, ask, place, interrupts)
+        ANSWERS.labels(ask.query.product.name, place.engine).inc()
         return Export(ask, batches, lane, interrupts)
+
+
+def _with_next(query: Query) -> Query:
+    """The query with what it takes to go on where its page ends."""
+    if not query.pages or query.limit is None:
+        return query
+    shown, sorted_by = {one.name for one in query.select}, {one.name for one in query.sort}
+    hidden = [
+        column
+        for column in query.product.columns
+        if column.name in sorted_by and column.name not in shown
+    ]
+    # One more row than asked for says whether there is another page.
+    return replace(query, select=(*query.select, *hidden), limit=query.limit + 1)
 
 
 class Export:

@@ -25,9 +25,6 @@ _SOURCE = "visible"
 """The rows and columns as the caller sees them; everything that is asked is asked of these."""
 
 
-_FOUND = "found"
-
-
 class _Generator(SparkGenerator):
     def literal_sql(self, expression: exp.Literal) -> str:
         # Where variable substitution is on, Spark replaces ${env:NAME} before it parses.
@@ -59,27 +56,17 @@ def stored(product: Product, snapshot: int | None) -> exp.Table:
     return table
 
 
-def rows_of(
-    query: Query, table: exp.Table, rights: Rights, *, found_first: bool = False
-) -> exp.Select:
+def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
     """The rows that a query asks for.
 
     Args:
-        found_first: whether the rows that meet the filters are to be gathered before they are
-            sorted; for where an index finds them, which DuckDB leaves aside under a sort with a
-            limit.
         table: where the product's rows are, in either engine.
         rights: which of its rows and columns the caller sees.
     """
     if query.grouped:
         return _grouped(query, table, rights)
     tree = exp.select(*(_name(column.name) for column in query.select))
-    if found_first:
-        found = _filtered(exp.select(exp.Star()), query, table, rights)
-        tree = tree.from_(_FOUND, copy=False)
-        tree = tree.with_(_FOUND, as_=found, materialized=True, copy=False)
-    else:
-        tree = _filtered(tree, query, table, rights)
+    tree = _filtered(tree, query, table, rights)
     if query.after is not None:
         tree = tree.where(_after(query), copy=False)
     return _ordered(tree, query)

@@ -78,10 +78,24 @@ class Query:
         )
 
     @property
-    def looks_up(self) -> bool:
-        """Whether it asks for one value of the product's lookup column."""
-        return any(
-            one.operator == "eq" and one.column == self.product.lookup for one in self.filters
+    def lookup(self) -> Filter | None:
+        """The filter that wants one value of the product's lookup column."""
+        wanted = (
+            one
+            for one in self.filters
+            if one.operator == "eq" and one.column == self.product.lookup
+        )
+        return next(wanted, None)
+
+    @property
+    def only_looks_up(self) -> bool:
+        """Whether it wants the first rows of one lookup value, in the key's order, and no more."""
+        return (
+            self.lookup is not None
+            and len(self.filters) == 1
+            and not self.grouped
+            and self.after is None
+            and self.sort == key_order(self.product)
         )
 
     @property

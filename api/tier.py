@@ -16,8 +16,9 @@ from api.access import EVERYTHING
 from api.engine import ThriftEngine
 from api.errors import BusyError, CancelledError, OutageError, QueryError
 from api.interrupts import Interrupts
+from api.lookup import Lookup, lookup_of
 from api.metrics import TIER_ROWS
-from api.query import Query, key_order
+from api.query import Filter, Query, key_order
 from api.snapshots import Snapshot
 from malha.errors import MalhaError, UnreachableError
 from malha.manifest import Product
@@ -35,6 +36,9 @@ _PASSING = (UnreachableError, OutageError, BusyError)
 
 _BATCH_ROWS = 10_000
 
+FOUND = "found"
+"""What the rows of one lookup value are called in the query that is about them."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -45,6 +49,12 @@ class Loaded:
     table: str
     rows: int
     bytes: int
+    lookup: Lookup | None
+    """None where the product has no lookup column, or memory no room."""
+
+    def rows_with(self, condition: Filter | None) -> pa.Table | None:
+        """The rows with a value of the lookup column, in the key's order; None if not at hand."""
+        return self.lookup.find(condition.value) if self.lookup and condition else None
 
 
 class _TooLargeError(Exception):
@@ -141,18 +151,27 @@ class Tier:
             yield cursor
 
     def stream(
-        self, sql: str, schema: pa.Schema, interrupts: Interrupts, *, whole: bool = False
+        self,
+        sql: str,
+        schema: pa.Schema,
+        interrupts: Interrupts,
+        *,
+        whole: bool = False,
+        found: pa.Table | None = None,
     ) -> Generator[pa.RecordBatch]:
         """Run a query and return its rows in batches.
 
         Args:
             whole: whether the rows are made as they are taken, rather than all at once.
+            found: what the query reads as FOUND.
 
         Raises:
             CancelledError: it was interrupted.
             QueryError: DuckDB refused or failed it.
         """
         with self.cursor() as cursor, _reporting(), interrupts.stopping(cursor.interrupt):
+            if found is not None:
+                cursor.register(FOUND, found)
             made = cursor.sql(sql) if whole else cursor.execute(sql)
             for batch in made.to_arrow_reader(_BATCH_ROWS):
                 yield pa.RecordBatch.from_arrays(
@@ -215,6 +234,7 @@ class Tier:
         self._numbers += 1
         name = f"{product.name}_{self._numbers}"
         rows = size = 0
+        seen: list[pa.RecordBatch] = []
         with self.cursor() as cursor, closing(self._engine.stream(sql, schema, self._check)) as got:
             cursor.register("batch", schema.empty_table())
             cursor.execute(f'create table "{name}" as from batch')
@@ -225,15 +245,18 @@ class Tier:
                         raise _TooLargeError
                     cursor.register("batch", batch)
                     cursor.execute(f'insert into "{name}" from batch')
-                if product.lookup:
-                    by = product.lookup.name
-                    cursor.execute(f'create index "{name}_by" on "{name}" ("{by}")')
+                    if product.lookup and 2 * size <= self._limit(product):
+                        seen.append(batch)
             except BaseException as error:
                 cursor.execute(f'drop table "{name}"')
                 if isinstance(error, _TooLargeError):
                     return None
                 raise
-        return Loaded(product, snapshot, name, rows, size)
+        lookup = None
+        if 2 * size <= self._limit(product):
+            lookup = lookup_of(product, pa.Table.from_batches(seen, schema))
+        size += lookup.bytes if lookup else 0
+        return Loaded(product, snapshot, name, rows, size, lookup)
 
     def _limit(self, product: Product) -> int:
         """Bytes that a product may have, beside the others."""
@@ -256,6 +279,6 @@ def _reporting() -> Iterator[None]:
         raise QueryError("The query failed; the server's log says why") from error
 
 
-def in_memory(loaded: Loaded) -> exp.Table:
-    """Where a product's rows are in DuckDB."""
-    return exp.table_(loaded.table, quoted=True)
+def in_memory(table: str) -> exp.Table:
+    """A table of DuckDB's."""
+    return exp.table_(table, quoted=True)

@@ -1,5 +1,6 @@
 """Spark and DuckDB answer every question alike: the same rows, in the same order."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +14,19 @@ from hypothesis import strategies as st
 
 from api import queries
 from api.access import EVERYTHING, Rights
+from api.answers import Answer, Answers, Ask
 from api.columns import kind
+from api.cursors import Cursors
 from api.engine import ThriftEngine
+from api.formats import FORMATS
 from api.interrupts import Interrupts
 from api.parameters import operators
-from api.query import Aggregate, Filter, Function, Order, Query
-from api.snapshots import Snapshots
+from api.query import Aggregate, Filter, Function, Order, Query, key_order
+from api.snapshots import Snapshot, Snapshots
 from api.tier import Loaded, Tier, in_memory
 from malha.manifest import Column
 from malha.serving import Mask
+from malha.settings import Settings
 from tests.api.every_type import POOLS, PRODUCT, TEXTS, make
 from tests.mesh import Mesh, eventually
 
@@ -34,6 +39,7 @@ COLUMNS = {column.name: column for column in PRODUCT.columns}
 class Both:
     """The table in both engines."""
 
+    settings: Settings
     engine: ThriftEngine
     tier: Tier
     loaded: Loaded
@@ -44,9 +50,28 @@ class Both:
         return self.engine.fetch(sql, queries.answer_schema(query))
 
     def duckdb(self, query: Query, rights: Rights = EVERYTHING) -> pa.Table:
-        sql = queries.for_duckdb(queries.rows_of(query, in_memory(self.loaded), rights))
+        sql = queries.for_duckdb(queries.rows_of(query, in_memory(self.loaded.table), rights))
         schema = queries.answer_schema(query)
         return pa.Table.from_batches(self.tier.stream(sql, schema, Interrupts()), schema)
+
+    def answers(self, query: Query, rights: Rights) -> tuple[Answer, Answer]:
+        """Spark's answer, and that of memory."""
+        settings = self.settings.model_copy(update={"api_cache_mb": 0})
+        snapshot = Snapshot(self.loaded.snapshot, None, None, None)
+        ask = Ask(query, "", snapshot, rights, FORMATS["json"], None)
+
+        async def answer(tier: Tier) -> Answer:
+            answers = Answers(settings, self.engine, tier, Cursors("secret", 60))
+            try:
+                return await answers.answer(ask, stays)
+            finally:
+                answers.close()
+
+        async def stays() -> None:
+            await asyncio.Event().wait()
+
+        nothing = Tier(settings, self.engine)
+        return asyncio.run(answer(nothing)), asyncio.run(answer(self.tier))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +85,7 @@ def both(mesh: Mesh) -> Iterator[Both]:
     eventually(lambda: tier.find(PRODUCT, snapshot.id) is not None, seconds=60)
     loaded = tier.find(PRODUCT, snapshot.id)
     assert loaded is not None
-    yield Both(engine, tier, loaded)
+    yield Both(mesh.settings, engine, tier, loaded)
     tier.close()
     engine.close()
     mesh.query("drop table ouro.every_type purge")
@@ -241,6 +266,30 @@ def test_aggregates_are_the_same(both: Both, query: Query, rights: Rights) -> No
     }
     query = replace(query, sort=tuple(one for one in query.sort if one.name not in floating))
     same(both.spark(query, rights), both.duckdb(query, rights), frozenset(floating))
+
+
+@st.composite
+def _lookups(draw: st.DrawFn) -> Query:
+    query = draw(_pages())
+    wanted = Filter(COLUMNS["whole"], "eq", draw(_values(COLUMNS["whole"])))
+    query = replace(query, filters=(wanted, *query.filters), limit=query.limit or 5)
+    if draw(st.booleans()):
+        query = replace(query, filters=(wanted,), sort=key_order(PRODUCT), after=None)
+    return query
+
+
+_SECRET_NUMBER = Rights((Mask(column="whole", unless="x", show=None),))
+
+
+@pytest.mark.timeout(7200)
+@_generated
+@given(query=_lookups(), rights=_RIGHTS | st.just(_SECRET_NUMBER))
+def test_lookups_are_answered_alike(both: Both, query: Query, rights: Rights) -> None:
+    assert both.loaded.lookup is not None
+    spark, memory = both.answers(query, rights)
+    assert (spark.source, memory.source) == ("thrift", "tier")
+    assert spark.body == memory.body
+    assert (spark.cursor is None) == (memory.cursor is None)
 
 
 @pytest.mark.parametrize("name", list(COLUMNS))

@@ -1,0 +1,178 @@
+"""What is in memory, and when: copies by snapshot, their limits, and what they answer."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+
+from api.access import EVERYTHING
+from api.answers import Answer, Answers, Ask
+from api.cursors import Cursors
+from api.engine import ThriftEngine
+from api.errors import QueryError
+from api.formats import FORMATS
+from api.snapshots import Snapshot
+from api.tier import Loaded, Tier
+from malha.settings import Settings
+from tests.api.support import product, query
+from tests.mesh import eventually
+
+PRODUCT = product({"id": "bigint", "owner": "bigint", "name": "string"}, lookup="owner")
+
+
+class FakeSpark:
+    """Has so many rows, of three owners in turn and one row without."""
+
+    def __init__(self, rows: int = 9) -> None:
+        self.rows = rows
+        self.runs = 0
+        self.error: Exception | None = None
+        self.may = threading.Event()
+        self.may.set()
+
+    def stream(
+        self, _sql: str, schema: pa.Schema, _check: Callable[[], None]
+    ) -> Generator[pa.RecordBatch]:
+        self.runs += 1
+        self.may.wait(10)
+        if self.error:
+            raise self.error
+        rows = [
+            {"id": number, "owner": number % 3 if number else None, "name": f"n{number}"}
+            for number in range(self.rows)
+        ]
+        yield from pa.Table.from_pylist(rows, schema=schema).to_batches(
+            max_chunksize=-(-self.rows // 3)
+        )
+
+
+@contextmanager
+def tier_of(spark: FakeSpark, **settings: Any) -> Iterator[Tier]:
+    tier = Tier(Settings(**settings), cast("ThriftEngine", spark))
+    tier.start()
+    try:
+        yield tier
+    finally:
+        tier.close()
+
+
+def at(number: int, rows: int | None = None) -> Snapshot:
+    return Snapshot(number, None, rows, None)
+
+
+def load(tier: Tier, number: int = 1) -> Loaded:
+    tier.offer(PRODUCT, at(number))
+    eventually(lambda: tier.find(PRODUCT, number) is not None, seconds=10)
+    loaded = tier.find(PRODUCT, number)
+    assert loaded is not None
+    return loaded
+
+
+def answer(tier: Tier, spark: FakeSpark, text: str, key: str | None = None) -> Answer:
+    engine = cast("ThriftEngine", spark)
+    answers = Answers(Settings(api_cache_mb=0), engine, tier, Cursors("secret", 60))
+    asked = query(text, PRODUCT, key)
+    ask = Ask(asked, text, at(1), EVERYTHING, FORMATS["json"], None, count="count=exact" in text)
+
+    async def stays() -> None:
+        await asyncio.Event().wait()
+
+    found = asyncio.run(answers.answer(ask, stays))
+    answers.close()
+    return found
+
+
+def test_snapshot_that_was_offered_is_found() -> None:
+    with tier_of(FakeSpark()) as tier:
+        assert tier.find(PRODUCT, 1) is None
+        loaded = load(tier)
+        assert (loaded.rows, loaded.snapshot) == (9, 1)
+        assert tier.find(PRODUCT, 2) is None
+        assert tier.find(PRODUCT.model_copy(update={"columns": PRODUCT.columns[:2]}), 1) is None
+
+
+def test_two_newest_snapshots_stay() -> None:
+    with tier_of(FakeSpark()) as tier:
+        for number in (1, 2, 3):
+            load(tier, number)
+        assert [one.snapshot for one in tier.holds] == [2, 3]
+
+
+@pytest.mark.parametrize("limit", [{"api_tier_rows": 8}, {"api_tier_mb": 1}])
+def test_product_that_is_too_large_stays_away(limit: dict[str, int]) -> None:
+    spark = FakeSpark(rows=9 if "api_tier_rows" in limit else 60_000)
+    with tier_of(spark, **limit) as tier:
+        tier.offer(PRODUCT, at(1))
+        eventually(lambda: spark.runs == 1, seconds=10)
+        tier.offer(PRODUCT, at(2, rows=10**9))
+        tier.offer(PRODUCT.model_copy(update={"name": "other"}), at(1))
+        eventually(lambda: spark.runs == 2, seconds=10)
+        assert tier.holds == []
+
+
+def test_copy_for_lookups_is_left_out_where_there_is_no_room() -> None:
+    spark = FakeSpark(rows=100_000)
+    with tier_of(spark) as tier:
+        both = load(tier)
+        assert both.lookup is not None
+    with tier_of(spark, api_tier_mb=4) as tier:
+        one = load(tier)
+        assert one.lookup is None
+    assert both.bytes >= 2 * one.bytes
+
+
+def test_tier_that_is_off_loads_nothing() -> None:
+    spark = FakeSpark()
+    with tier_of(spark, api_tier_rows=0) as tier:
+        tier.offer(PRODUCT, at(1))
+        assert tier.find(PRODUCT, 1) is None
+    assert spark.runs == 0
+
+
+def test_failure_leaves_the_product_to_spark() -> None:
+    spark = FakeSpark()
+    spark.error = QueryError("no")
+    with tier_of(spark) as tier:
+        tier.offer(PRODUCT, at(1))
+        eventually(lambda: spark.runs == 1, seconds=10)
+        spark.error = None
+        assert load(tier, 2).rows == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "more"),
+    [
+        ("", [3, 6], False),
+        ("limit=1", [3], True),
+        ("sort=-id", [6, 3], False),
+        ("id.gt=3", [6], False),
+        ("select=name", None, False),
+        ("count=exact&limit=1", [3], True),
+    ],
+)
+def test_lookup_is_answered_from_its_rows(text: str, ids: list[int] | None, more: bool) -> None:
+    spark = FakeSpark(rows=9)
+    with tier_of(spark) as tier:
+        load(tier)
+        found = answer(tier, spark, text, key="0")
+        names = ids or [3, 6]
+        shown = [f'"name":"n{number}"' for number in names]
+        assert [one.encode() in found.body for one in shown] == [True] * len(names)
+        assert found.rows == len(names)
+        assert (found.cursor is not None) is more
+        assert found.source == "tier"
+        assert found.count == (2 if "count" in text else None)
+        assert spark.runs == 1
+
+
+def test_lookup_of_many_rows_is_answered_whole() -> None:
+    spark = FakeSpark(rows=900)
+    with tier_of(spark) as tier:
+        load(tier)
+        assert answer(tier, spark, "limit=10000", key="1").rows == 300
+        assert answer(tier, spark, "", key="1").rows == 10
+        assert answer(tier, spark, "", key="4").body == b"[]"
