@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -26,6 +27,9 @@ from stack.supervision import Supervisor
 _CHECKED = 3
 """So many questions of a case are checked before the others are timed."""
 _WARM_UP_S = 2
+
+_TURNS = 4
+"""So often each system is asked what is cold."""
 
 # The limit is on, and no client of the benchmark comes near it.
 _MALHA = {"API_RATE_LIMIT": "1000000"}
@@ -59,8 +63,8 @@ def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Foun
         cold = [case for case in asked if case.cold]
         if cold and {"malha", "pyhive"} & set(planned.systems):
             settings = restarted(_COLD, report)
-            run.system("malha", nullcontext(servers.malha(settings)), cold, cold=True)
-            run.bare(settings, cold)
+            for case in cold:
+                run.cold(case, settings)
     return found
 
 
@@ -85,6 +89,17 @@ def _copy(settings: Settings, parquet: Path) -> None:
     pyarrow.parquet.write_table(rows, parquet)
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """What one system did for a while."""
+
+    timing: Timing
+    mib: int
+
+    def __add__(self, other: "_Turn") -> "_Turn":
+        return _Turn(self.timing + other.timing, max(self.mib, other.mib))
+
+
 class _Run:
     """Checks and times what a system is asked."""
 
@@ -95,48 +110,61 @@ class _Run:
         self._report = report
 
     def system(
-        self,
-        name: str,
-        serving: AbstractContextManager[Server],
-        asked: Sequence[Case],
-        *,
-        cold: bool = False,
+        self, name: str, serving: AbstractContextManager[Server], asked: Sequence[Case]
     ) -> None:
-        """Every case that a system can be asked, of the cold ones or the others."""
-        asked = [case for case in asked if case.cold is cold and case.asked_of(name)]
+        """Every case that a system can be asked, but the cold ones."""
+        asked = [case for case in asked if not case.cold and case.asked_of(name)]
         if name not in self._plan.systems or not asked:
             return
         try:
             with serving as server:
                 for case in asked:
-                    self._attempt(case, server, partial(self._timing, server, case))
+                    if turn := self._attempt(case, server, partial(self._timing, server, case)):
+                        self._record(case, name, turn)
         except BenchmarkError as error:
             self._found.failures.append(f"{name}: {error}")
 
-    def bare(self, settings: Settings, asked: Sequence[Case]) -> None:
-        """The same SQL in bare PyHive."""
-        if "pyhive" not in self._plan.systems:
-            return
-        server = Server("pyhive", settings.thrift_port, Supervisor(settings).states()["thrift"].pid)
-        for case in asked:
-            self._attempt(case, server, partial(self._timing_of_bare, settings, case))
+    def cold(self, case: Case, settings: Settings) -> None:
+        """A case by turns: the Thrift Server's JVM grows faster with every query, whoever asks."""
+        malha = servers.malha(settings)
+        thrift = Supervisor(settings).states()["thrift"].pid
+        bare = Server("pyhive", settings.thrift_port, thrift)
+        order = [server for server in (malha, bare) if server.system in self._plan.systems]
+        turns: dict[str, _Turn] = {}
+        parts = [case.questions[start :: 2 * _TURNS] for start in range(2 * _TURNS)]
+        for _ in range(_TURNS):
+            for server in order:
+                part = replace(case, questions=parts.pop())
+                timing = self._timing if server is malha else self._timing_of_bare
+                turn = self._attempt(case, server, partial(timing, server, part))
+                if turn is None:
+                    return
+                before = turns.get(server.system)
+                turns[server.system] = before + turn if before else turn
+            order.reverse()
+        for name, turn in turns.items():
+            self._record(case, name, turn)
 
-    def _attempt(self, case: Case, server: Server, measure: Callable[[], Timing]) -> None:
+    def _attempt(self, case: Case, server: Server, measure: Callable[[], Timing]) -> "_Turn | None":
         try:
             with PeakMemory(server.pid) as memory:
                 timing = measure()
         except BenchmarkError as error:
             self._found.failures.append(f"{case.name}, {server.system}: {error}")
-            return
+            return None
         self._report(f"{case.name}, {server.system}: {timing.answers} answers", timing.seconds)
+        return _Turn(timing, memory.mib)
+
+    def _record(self, case: Case, system: str, turn: "_Turn") -> None:
+        timing = turn.timing
         self._found.outcomes.append(
             Outcome(
                 case.name,
-                server.system,
+                system,
                 round(timing.rps, 2),
-                timing.p50_ms,
-                timing.p99_ms,
-                memory.mib,
+                timing.percentile(0.5),
+                timing.percentile(0.99),
+                turn.mib,
             )
         )
 
@@ -173,8 +201,8 @@ class _Run:
         else:
             compare(rows_of(answered.body), self._reference.rows(sql))
 
-    def _timing_of_bare(self, settings: Settings, case: Case) -> Timing:
-        host, port = settings.thrift_host, settings.thrift_port
+    def _timing_of_bare(self, server: Server, case: Case) -> Timing:
+        host, port = "127.0.0.1", server.port
         statements = [question.sql for question in case.questions]
         for statement in statements[:_CHECKED]:
             compare(plain(bare.fetch(host, port, statement)), self._reference.rows(statement))

@@ -14,7 +14,7 @@ from pyhive.exc import Error as HiveError
 from thrift.Thrift import TException
 
 from bench.errors import BenchmarkError
-from bench.load import Timing, timing
+from bench.load import Timing
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _drive(queries: Queries) -> Timing:
         phase(queries.warm_up_s)
         begin = time.perf_counter()
         laps = phase(queries.seconds)
-        return timing(laps, time.perf_counter() - begin, 0)
+        return Timing(laps, time.perf_counter() - begin, 0)
 
 
 def _laps(connection: Any, statements: Iterator[str], end: float) -> Iterator[float]:

@@ -57,18 +57,39 @@ class Load:
 class Timing:
     """What the clients saw after the warm-up."""
 
-    answers: int
+    laps_ms: list[float]
+    """Of each answer: from its request to its end."""
     seconds: float
     """From the first request to the last answer."""
     bytes: int
     """Of the answers' bodies."""
-    p50_ms: float
-    p99_ms: float
+
+    def __add__(self, other: "Timing") -> "Timing":
+        """Both, as if one had followed the other at once."""
+        return Timing(
+            [*self.laps_ms, *other.laps_ms], self.seconds + other.seconds, self.bytes + other.bytes
+        )
+
+    @property
+    def answers(self) -> int:
+        """How many came."""
+        return len(self.laps_ms)
 
     @property
     def rps(self) -> float:
         """Answers a second."""
         return self.answers / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds: the nearest rank.
+
+        Raises:
+            BenchmarkError: there are no laps.
+        """
+        if not self.laps_ms:
+            raise BenchmarkError("there was no answer")
+        laps = sorted(self.laps_ms)
+        return round(laps[max(0, math.ceil(share * len(laps)) - 1)], 3)
 
 
 def run(load: Load) -> Timing:
@@ -88,22 +109,6 @@ def run(load: Load) -> Timing:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise BenchmarkError(f"the load of {load.requests[0].target} ended early: {last}")
     return Timing(**json.loads(done.stdout))
-
-
-def timing(laps_ms: list[float], seconds: float, size: int) -> Timing:
-    """Sum laps up; a percentile is the nearest rank.
-
-    Raises:
-        ValueError: there are no laps.
-    """
-    if not laps_ms:
-        raise ValueError("there was no answer")
-    laps = sorted(laps_ms)
-
-    def rank(share: float) -> float:
-        return round(laps[max(0, math.ceil(share * len(laps)) - 1)], 3)
-
-    return Timing(len(laps), seconds, size, rank(0.5), rank(0.99))
 
 
 class Answer:
@@ -234,7 +239,7 @@ def _drive(load: Load) -> Timing:
         to_ask = itertools.cycle(encoded) if load.repeat else iter(encoded[kept:])
         begin = time.perf_counter()
         laps, size = _phase(load, selector, clients, to_ask, load.seconds)
-        return timing(laps, time.perf_counter() - begin, size)
+        return Timing(laps, time.perf_counter() - begin, size)
 
 
 def _phase(

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bench.errors import BenchmarkError
-from bench.load import Answer, Load, Request, encode, run, timing
+from bench.load import Answer, Load, Request, Timing, encode, run
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
@@ -59,9 +59,16 @@ def test_request_has_the_headers_of_all_and_its_own() -> None:
 
 
 def test_percentiles_are_laps_that_were_seen() -> None:
-    found = timing([float(lap) for lap in range(1, 201)], 4, 10)
-    assert (found.answers, found.p50_ms, found.p99_ms, found.rps) == (200, 100, 198, 50)
-    assert timing([7.0], 1, 0).p99_ms == 7
+    found = Timing([float(lap) for lap in range(200, 0, -1)], 4, 10)
+    assert (found.answers, found.percentile(0.5), found.percentile(0.99)) == (200, 100, 198)
+    assert Timing([7.0], 1, 0).percentile(0.99) == 7
+    with pytest.raises(BenchmarkError, match="no answer"):
+        Timing([], 1, 0).percentile(0.5)
+
+
+def test_timings_add_up() -> None:
+    both = Timing([1.0, 2.0], 2, 10) + Timing([3.0], 1, 5)
+    assert (both.laps_ms, both.rps, both.bytes) == ([1, 2, 3], 1, 15)
 
 
 class Handler(BaseHTTPRequestHandler):
