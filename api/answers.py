@@ -117,9 +117,11 @@ class Answers:
         self._cacheable = size // 20
         """Bytes of the largest answer that is kept."""
         self._flights: dict[tuple[Any, ...], _Flight] = {}
+        # Exports have connections of their own, and so have copies to memory.
+        connections = max(1, settings.api_pool_size - settings.api_exports - 1)
         self.lanes = {
             "tier": Lane("tier", 2, settings.api_queue),
-            "thrift": Lane("thrift", settings.api_pool_size, settings.api_queue),
+            "thrift": Lane("thrift", connections, settings.api_queue),
             "export": Lane("export", settings.api_exports, settings.api_exports),
         }
 
@@ -151,9 +153,11 @@ class Answers:
             answer = self._at_once(ask, place)
             if answer is not None:
                 return self._keep(ask, answer)
-            flight = _Flight(asyncio.ensure_future(self._make(ask, place, interrupts)), interrupts)
-            self._flights[ask.key] = flight
-            flight.task.add_done_callback(partial(self._end, ask.key, flight))
+            lane = self.lanes[place.engine]
+            lane.enter()
+            task = asyncio.ensure_future(self._make(ask, place, lane, interrupts))
+            self._flights[ask.key] = flight = _Flight(task, interrupts)
+            task.add_done_callback(partial(self._end, ask.key, flight, lane))
         flight.waiting += 1
         watcher = asyncio.ensure_future(gone())
         try:
@@ -173,18 +177,14 @@ class Answers:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
-    def _end(self, key: tuple[Any, ...], flight: _Flight, _: Any) -> None:
+    def _end(self, key: tuple[Any, ...], flight: _Flight, lane: Lane, _: Any) -> None:
+        lane.leave()
         self._leave(key, flight)
         if not flight.task.cancelled():
             flight.task.exception()  # may have nobody to be told to
 
-    async def _make(self, ask: Ask, place: _Place, interrupts: Interrupts) -> Answer:
-        lane = self.lanes[place.engine]
-        lane.enter()
-        try:
-            answer = await lane.run(lambda: self._compute(ask, place, interrupts))
-        finally:
-            lane.leave()
+    async def _make(self, ask: Ask, place: _Place, lane: Lane, interrupts: Interrupts) -> Answer:
+        answer = await lane.run(lambda: self._compute(ask, place, interrupts))
         return self._keep(ask, answer)
 
     def _place(self, ask: Ask) -> _Place:

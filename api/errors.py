@@ -33,6 +33,8 @@ class ApiError(MalhaError):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     retry_after: int | None = None
+    pause = 0.0
+    """Seconds before it is answered, which slow down who asks again at once."""
     """Seconds after which it makes sense to ask again."""
 
     def __init__(self, message: str = "", headers: Mapping[str, str] | None = None) -> None:
@@ -84,6 +86,7 @@ class BusyError(ApiError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = 1
+    pause = 0.25
 
 
 class QueryTimeoutError(ApiError):
@@ -160,6 +163,7 @@ class TooManyRequestsError(ApiError):
     """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
+    pause = 0.25
 
     def __init__(
         self, message: str, retry_after: int, headers: Mapping[str, str] | None = None

@@ -252,6 +252,8 @@ class Products:
             # Part of an answer is sent: only a broken connection says that it is not whole.
             log.error("request %s broke off: %s", exchange.id, error)
             raise error
+        if isinstance(error, ApiError) and error.pause:
+            await asyncio.sleep(error.pause)
         status, body, headers = problem_of(error, exchange.path)
         headers = [*headers, (b"cache-control", b"no-store")]
         await exchange.begin(status, headers)

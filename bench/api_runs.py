@@ -31,10 +31,6 @@ _WARM_UP_S = 2
 _TURNS = 4
 """So often each system is asked what is cold."""
 
-# The limit is on, and no client of the benchmark comes near it.
-_MALHA = {"API_RATE_LIMIT": "1000000"}
-_COLD = {"API_TIER_ROWS": "0", "API_CACHE_MB": "0"}
-
 
 def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Found:
     """Run all that is planned, on a fresh stack.
@@ -47,7 +43,7 @@ def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Foun
     """
     with servers.trivial() as server:
         found = Found(base.orders, *_ceiling(server))
-    with own_stack(report, _MALHA) as settings:
+    with own_stack(report, servers.UNLIMITED) as settings:
         land(base.folder, settings)
         timed("ingest", INGEST, report)
         timed("dbt build", BUILD, report)
@@ -62,7 +58,7 @@ def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Foun
         run.system("original", servers.original(parquet), asked)
         cold = [case for case in asked if case.cold]
         if cold and {"malha", "pyhive"} & set(planned.systems):
-            settings = restarted(_COLD, report)
+            settings = restarted(servers.COLD, report)
             for case in cold:
                 run.cold(case, settings)
     return found

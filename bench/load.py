@@ -43,7 +43,9 @@ class Load:
     """Sent with each."""
     clients: int = 4
     status: int = 200
-    """Any other status ends the load."""
+    """Any other status ends the load, but for refusals."""
+    refusals: tuple[int, ...] = ()
+    """Statuses that are counted apart and not timed."""
     warm_up_s: float = 1
     seconds: float = 5
     repeat: bool = True
@@ -63,11 +65,16 @@ class Timing:
     """From the first request to the last answer."""
     bytes: int
     """Of the answers' bodies."""
+    refused: int = 0
+    """How many refusals came besides."""
 
     def __add__(self, other: "Timing") -> "Timing":
         """Both, as if one had followed the other at once."""
         return Timing(
-            [*self.laps_ms, *other.laps_ms], self.seconds + other.seconds, self.bytes + other.bytes
+            [*self.laps_ms, *other.laps_ms],
+            self.seconds + other.seconds,
+            self.bytes + other.bytes,
+            self.refused + other.refused,
         )
 
     @property
@@ -237,9 +244,7 @@ def _drive(load: Load) -> Timing:
             warm_up = itertools.cycle(encoded) if load.repeat else iter(encoded[:kept])
             _phase(load, selector, clients, warm_up, load.warm_up_s)
         to_ask = itertools.cycle(encoded) if load.repeat else iter(encoded[kept:])
-        begin = time.perf_counter()
-        laps, size = _phase(load, selector, clients, to_ask, load.seconds)
-        return Timing(laps, time.perf_counter() - begin, size)
+        return _phase(load, selector, clients, to_ask, load.seconds)
 
 
 def _phase(
@@ -248,15 +253,16 @@ def _phase(
     clients: list[_Client],
     to_ask: Iterator[bytes],
     seconds: float,
-) -> tuple[list[float], int]:
-    """Milliseconds of each answer and bytes of all; what is under way at the end is waited for."""
+) -> Timing:
+    """One round of the clients; what is under way at the end is waited for."""
+    begin = time.perf_counter()
     laps: list[float] = []
-    size = busy = 0
+    size = busy = refused = 0
     for client in clients:
         if (request := next(to_ask, None)) is not None:
             client.ask(request)
             busy += 1
-    end = time.perf_counter() + seconds
+    end = begin + seconds
     while busy:
         events = selector.select(load.timeout_s)
         if not events:
@@ -267,16 +273,19 @@ def _phase(
             if answer is None:
                 continue
             now = time.perf_counter()
-            if answer.status != load.status:
+            if answer.status in load.refusals:
+                refused += 1
+            elif answer.status == load.status:
+                laps.append((now - client.started) * 1000)
+                size += answer.body
+            else:
                 raise BenchmarkError(f"an answer had the status {answer.status}")
-            laps.append((now - client.started) * 1000)
-            size += answer.body
             request = next(to_ask, None) if now < end else None
             if request is None:
                 busy -= 1
             else:
                 client.ask(request)
-    return laps, size
+    return Timing(laps, time.perf_counter() - begin, size, refused)
 
 
 def _main() -> None:

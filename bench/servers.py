@@ -45,6 +45,11 @@ class Answered:
     etag: str
 
 
+# The limit of requests is on, and no client of the benchmark comes near it.
+UNLIMITED = {"API_RATE_LIMIT": "1000000"}
+COLD = {"API_TIER_ROWS": "0", "API_CACHE_MB": "0"}
+"""Settings of a stack whose API asks Spark everything."""
+
 _COPY_S = 120
 _COPIED = re.compile(rb'^malha_api_tier_rows\{product="cliente_pedido"\} [1-9]', re.MULTILINE)
 

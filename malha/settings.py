@@ -147,7 +147,11 @@ class Settings(AccessSettings):
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
     api_port: int = Field(8000, gt=0, lt=65536, description="Port of the API")
     api_pool_size: int = Field(
-        8, gt=0, le=256, description="Connections to the Thrift Server; one query each at a time"
+        8,
+        gt=0,
+        le=256,
+        description="Connections to the Thrift Server: API_EXPORTS for whole products, one for "
+        "copies to memory, the others for queries",
     )
     api_pool_timeout: float = Field(
         10, gt=0, description="Seconds that a request waits for a free connection before 503"
@@ -157,7 +161,7 @@ class Settings(AccessSettings):
     )
 
     api_queue: int = Field(
-        16, ge=0, description="Queries that wait for each engine before the next is answered 503"
+        4, ge=0, description="Queries that wait for each engine before the next is answered 503"
     )
     api_exports: int = Field(
         4, gt=0, description="Whole products (`limit=all`) that are sent at a time"

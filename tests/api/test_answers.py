@@ -22,7 +22,7 @@ from malha.settings import Settings
 from tests.api.support import product, query
 
 SMALL = product({"id": "bigint", "name": "string"})
-SETTINGS = Settings(api_pool_size=2, api_queue=2, api_exports=1, api_cache_mb=1)
+SETTINGS = Settings(api_pool_size=4, api_queue=2, api_exports=1, api_cache_mb=1)
 
 
 class FakeEngine:

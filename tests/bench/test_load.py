@@ -121,6 +121,12 @@ def test_load_ends_with_another_status(port: int) -> None:
         run(Load(port, list(itertools.repeat(Request("/same"), 2)), {}, seconds=1))
 
 
+def test_load_counts_refusals_apart(port: int) -> None:
+    requests = list(itertools.repeat(Request("/same"), 10))
+    found = run(Load(port, requests, {}, refusals=(500,), warm_up_s=0, seconds=60, repeat=False))
+    assert (found.answers, found.refused) == (1, 9)
+
+
 def test_load_ends_where_nobody_listens() -> None:
     with pytest.raises(BenchmarkError, match="refused"):
         run(Load(1, [Request("/")], {}, seconds=1))
