@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -14,8 +13,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 import zstandard
 
-# A decimal is a JSON number with all its digits: 200.00 stays 200.00.
-_encoder = msgspec.json.Encoder(decimal_format="number")
+from api.json_rows import rows_as_json
 
 Batches = Iterable[pa.RecordBatch]
 
@@ -34,24 +32,19 @@ class Format:
     compressible: bool = True
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    names = batch.schema.names
-    columns = [column.to_pylist() for column in batch.columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
 def _json(_: pa.Schema, batches: Batches) -> Iterator[bytes]:
     glue = b"["
     for batch in batches:
         if batch.num_rows:
-            yield glue + _encoder.encode(_rows(batch))[1:-1]
+            yield glue + rows_as_json(batch, ",")
             glue = b","
     yield b"[]" if glue == b"[" else b"]"
 
 
 def _ndjson(_: pa.Schema, batches: Batches) -> Iterator[bytes]:
     for batch in batches:
-        yield _encoder.encode_lines(_rows(batch))
+        if batch.num_rows:
+            yield rows_as_json(batch, "\n") + b"\n"
 
 
 def _csv(schema: pa.Schema, batches: Batches) -> Iterator[bytes]:
