@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -49,7 +49,7 @@ class Ask:
     request_id: str = ""
     """Goes to Spark as a comment; equal questions of others share the answer nevertheless."""
 
-    @property
+    @cached_property
     def key(self) -> tuple[Any, ...]:
         """Equal where answers are."""
         return (
@@ -60,7 +60,7 @@ class Ask:
             self.encoding,
         )
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """A strong validator: snapshot, query, format, encoding and the caller's rights."""
         return f'"{hashlib.sha256(repr(self.key).encode()).hexdigest()[:32]}"'

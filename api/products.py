@@ -163,7 +163,11 @@ class Products:
         exchange.snapshot = snapshot.id
         exchange.columns = tuple(column.name for column in query.select)
         ask = Ask(query, digest, snapshot, rights, format, encoding, request.count, exchange.id)
-        if request.query.limit is None:
+        if _unchanged(exchange, ask):
+            ANSWERS.labels(served.product.name, "not_modified").inc()
+            await exchange.begin(HTTPStatus.NOT_MODIFIED, _validators(ask, ask.etag))
+            await exchange.body(b"")
+        elif request.query.limit is None:
             await self._export(exchange, ask)
         else:
             await self._answer(exchange, ask)
@@ -192,22 +196,11 @@ class Products:
 
     async def _answer(self, exchange: Exchange, ask: Ask) -> None:
         answer = self._answers.remembered(ask.key)
-        name = ask.query.product.name
         if answer is not None:
-            source = "not_modified" if _matches(exchange, answer.etag) else "cache"
-            ANSWERS.labels(name, source).inc()
-        elif ask.snapshot.id is not None and _matches(exchange, ask.etag):
-            ANSWERS.labels(name, "not_modified").inc()
-            await exchange.begin(HTTPStatus.NOT_MODIFIED, _validators(ask, ask.etag))
-            await exchange.body(b"")
-            return
+            ANSWERS.labels(ask.query.product.name, "cache").inc()
         else:
             answer = await self._answers.answer(ask, exchange.gone)
         headers = [*_validators(ask, answer.etag), *_links(exchange, answer)]
-        if _matches(exchange, answer.etag):
-            await exchange.begin(HTTPStatus.NOT_MODIFIED, headers)
-            await exchange.body(b"")
-            return
         exchange.rows = answer.rows
         headers.append((b"content-type", ask.format.media_type.encode()))
         headers.append((b"content-length", str(len(answer.body)).encode()))
@@ -218,10 +211,6 @@ class Products:
 
     async def _export(self, exchange: Exchange, ask: Ask) -> None:
         headers = _validators(ask, ask.etag if ask.snapshot.id is not None else None)
-        if ask.snapshot.id is not None and _matches(exchange, ask.etag):
-            await exchange.begin(HTTPStatus.NOT_MODIFIED, headers)
-            await exchange.body(b"")
-            return
         headers.append((b"content-type", ask.format.media_type.encode()))
         if exchange.method == "HEAD":
             await exchange.begin(HTTPStatus.OK, headers)
@@ -303,11 +292,12 @@ def _format(request: Request, accept: str) -> Format:
     return found
 
 
-def _matches(exchange: Exchange, etag: str | None) -> bool:
+def _unchanged(exchange: Exchange, ask: Ask) -> bool:
+    """Whether the client has this answer already."""
     given = exchange.header(b"if-none-match")
-    if not given or etag is None:
+    if not given or ask.snapshot.id is None:
         return False
-    return given == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}
+    return given == "*" or ask.etag in {one.strip().removeprefix("W/") for one in given.split(",")}
 
 
 def _validators(ask: Ask, etag: str | None) -> Headers:
