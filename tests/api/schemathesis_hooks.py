@@ -16,6 +16,8 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: dict[str, 
     if not query:
         return
     query.pop("cursor", None)
+    if query.get("limit") == "all":
+        query.pop("count", None)
     if "group_by" in query or "aggregate" in query:
         query.pop("select", None)
         query.pop("sort", None)

@@ -62,6 +62,9 @@ def test_sums_are_of_numbers_alone() -> None:
     assert "sum.name" not in functions
 
 
-@pytest.mark.parametrize("status", ["200", "304", "401", "403", "406", "410", "422", "429", "503"])
+@pytest.mark.parametrize(
+    "status",
+    ["200", "304", "401", "403", "406", "410", "413", "414", "422", "429", "431", "503", "504"],
+)
 def test_every_answer_is_described(status: str) -> None:
     assert status in made()["paths"]["/api/thing"]["get"]["responses"]

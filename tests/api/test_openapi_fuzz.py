@@ -55,6 +55,7 @@ def test_api_does_what_its_document_says(api: Running, tmp_path: Path) -> None:
     result = subprocess.run(
         [
             f"{sys.prefix}/bin/schemathesis",
+            *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
             *("run", f"{api.url}/openapi.json", "--checks", "all", "--max-examples", each),
             *(
                 "--header",
