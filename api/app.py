@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Asgi:
 
     def changed(catalogue: Catalogue) -> None:
         around.openapi_schema = None
+        tier.serve(one.product for one in catalogue.products)
         snapshots.announce(one.product for one in catalogue.products)
 
     registry = Registry(settings.manifest_path, changed)

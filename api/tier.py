@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -86,6 +86,7 @@ class Tier:
         self._thread = threading.Thread(target=self._work, name="tier", daemon=True)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._numbers = 0
+        self._served: frozenset[str] = frozenset()
 
     @property
     def on(self) -> bool:
@@ -128,6 +129,11 @@ class Tier:
         state = self._states.setdefault(product.name, _State())
         state.wanted = snapshot
         self._queue.put(product)
+
+    def serve(self, products: Iterable[Product]) -> None:
+        """Let go, soon, of all products but these."""
+        self._served = frozenset(product.name for product in products)
+        self._queue.put(None)
 
     def find(self, product: Product, snapshot: int | None) -> Loaded | None:
         """The product's rows at a snapshot, where they are in memory."""
@@ -196,6 +202,8 @@ class Tier:
                 pass  # somebody else took it; there is only this thread, so there is none
             if product:
                 self._load(product)
+            else:
+                self._sweep()
 
     def _load(self, product: Product) -> None:
         state = self._states[product.name]
@@ -215,6 +223,12 @@ class Tier:
             return
         self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])
 
+    def _sweep(self) -> None:
+        for name in [name for name in self._states if name not in self._served]:
+            self._keep(self._states[name], [])
+            if not self._states[name].leaving:
+                del self._states[name]
+
     def _keep(self, state: _State, kept: list[Loaded]) -> None:
         """Let go of what has left, once that has been left long enough for all who waited."""
         with self.cursor() as cursor:
@@ -222,6 +236,8 @@ class Tier:
                 cursor.execute(f'drop table if exists "{loaded.table}"')
         state.leaving = [loaded for loaded in state.loaded if loaded not in kept]
         state.loaded = kept
+        for loaded in state.leaving:
+            TIER_ROWS.labels(loaded.product.name).set(0)
         for loaded in kept[-1:]:
             TIER_ROWS.labels(loaded.product.name).set(loaded.rows)
 

@@ -125,6 +125,21 @@ def test_copy_for_lookups_is_left_out_where_there_is_no_room() -> None:
     assert both.bytes >= 2 * one.bytes
 
 
+def test_product_that_is_no_longer_served_is_let_go() -> None:
+    def tables() -> int:
+        with tier.cursor() as cursor:
+            return len(cursor.execute("show tables").fetchall())
+
+    with tier_of(FakeSpark()) as tier:
+        tier.serve([PRODUCT])
+        load(tier)
+        tier.serve([])
+        eventually(lambda: tier.holds == [], seconds=10)
+        assert tables() == 1  # a query may still read it
+        tier.serve([])
+        eventually(lambda: tables() == 0, seconds=10)
+
+
 def test_tier_that_is_off_loads_nothing() -> None:
     spark = FakeSpark()
     with tier_of(spark, api_tier_rows=0) as tier:
