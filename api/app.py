@@ -16,8 +16,9 @@ from api.answers import Answers
 from api.cursors import Cursors, secret_of
 from api.edge import Asgi, Edge, security_headers, with_cors
 from api.engine import ThriftEngine
-from api.metrics import SNAPSHOT_TIME
+from api.metrics import REFUSED_SHARE, SNAPSHOT_TIME
 from api.openapi import document
+from api.overload import Overload
 from api.products import Products
 from api.registry import Catalogue, Registry
 from api.routes import catalogue, health
@@ -61,6 +62,8 @@ def create_app(settings: Settings | None = None) -> Asgi:
 
     registry = Registry(settings.manifest_path, changed)
     guard = Guard(settings)
+    overload = Overload(settings.api_line)
+    REFUSED_SHARE.set_function(lambda: overload.share)
     audit.install(settings)
 
     def openapi() -> dict[str, Any]:
@@ -75,10 +78,12 @@ def create_app(settings: Settings | None = None) -> Asgi:
         # What is loaded by now stays; to look at all of it again and again would hold requests up.
         gc.collect()
         gc.freeze()
+        overload.start()
         tier.start()
         registry.start()
         snapshots.start(lambda: [one.product for one in registry.catalogue.products])
         yield
+        overload.close()
         registry.close()
         snapshots.close()
         answers.close()
@@ -101,5 +106,7 @@ def create_app(settings: Settings | None = None) -> Asgi:
     def index() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    products = Products(registry, guard, snapshots, answers, cursors, security_headers(settings))
+    products = Products(
+        registry, guard, snapshots, answers, cursors, overload, security_headers(settings)
+    )
     return traced(with_cors(Edge(products, around, settings), settings), settings)

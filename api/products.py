@@ -20,6 +20,7 @@ from api.answers import Answer, Answers, Ask
 from api.cursors import Cursors
 from api.errors import (
     ApiError,
+    BusyError,
     CancelledError,
     MethodError,
     NotAcceptableError,
@@ -29,6 +30,7 @@ from api.errors import (
 from api.formats import FORMATS, Format, accepted, accepted_encoding
 from api.logs import request_id
 from api.metrics import ANSWERS, REQUESTS, SECONDS
+from api.overload import Overload
 from api.parameters import Request
 from api.problems import problem_of
 from api.query import Query
@@ -111,6 +113,7 @@ class Products:
         snapshots: Snapshots,
         answers: Answers,
         cursors: Cursors,
+        overload: Overload,
         headers: Headers,
     ) -> None:
         self._registry = registry
@@ -118,6 +121,7 @@ class Products:
         self._snapshots = snapshots
         self._answers = answers
         self._cursors = cursors
+        self._overload = overload
         self._headers = headers
         """What every answer has."""
 
@@ -125,6 +129,8 @@ class Products:
         exchange = Exchange(scope, receive, send, self._headers)
         request_id.set(exchange.id)
         try:
+            if self._overload.refuses():
+                raise BusyError("There are too many requests at the moment: ask again in a second")
             await self._handle(exchange)
         except CancelledError:
             exchange.status = exchange.status or 499
