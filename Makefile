@@ -33,7 +33,7 @@ clean: setup ## Stop them and remove all data
 	@$(PY) -m stack clean
 
 ##@ Data
-.PHONY: land ingest dbt build beeline samples
+.PHONY: land ingest dbt build lineage dbt-docs beeline samples
 land: setup ## Copy a folder's files to the landing area: FOLDER=data/samples/varejo
 	@$(PY) -m stack land $(FOLDER)
 ingest: setup ## Append what has landed to bronze: ARGS="cliente pedido" for these alone
@@ -42,6 +42,12 @@ dbt: setup ## Run dbt: ARGS="build", ARGS="docs serve"
 	@.venv/bin/dbt $(ARGS)
 build: setup ## Run dbt build, then show rules and rejections: ARGS="--select cliente_pedido+" for some
 	@.venv/bin/dbt build $(ARGS); built=$$?; $(LAKE) quality; exit $$built
+lineage: setup ## Show what columns are made from: PRODUCT=cliente_pedido COLUMN=valor
+	@.venv/bin/dbt --quiet compile && $(PY) -m governance show $(PRODUCT) $(COLUMN)
+dbt-docs: setup ## Serve dbt's docs, in which each column says where it comes from: PORT=8080
+	@.venv/bin/dbt --quiet docs generate --target-path target/docs && \
+		$(PY) -m governance describe dbt_project/target/docs && \
+		.venv/bin/dbt docs serve --target-path target/docs --port $(or $(PORT),8080)
 beeline: setup ## Open the JDBC shell on the Thrift Server
 	@$(PY) -m stack beeline
 samples: setup ## Make data/samples/varejo again

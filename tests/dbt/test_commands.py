@@ -1,6 +1,7 @@
 """Plain dbt commands from the repository's root, as the README has them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from governance.lineage import Lineage, Origin, relation_of
 from malha.settings import ROOT
-from tests.mesh import Mesh, answers, eventually, free_ports, ok
+from tests.mesh import Completed, Mesh, answers, eventually, free_ports, ok, refused
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,39 @@ def test_docs_have_every_table_with_its_columns(landed: Mesh) -> None:
         "resumo_cliente",
     }
     assert all(table["columns"] for table in tables.values())
+
+
+def test_docs_say_of_every_column_where_it_comes_from(landed: Mesh, tmp_path: Path) -> None:
+    ok(landed.dbt("docs", "generate", "--target-path", str(tmp_path)))
+    manifest = tmp_path / "manifest.json"
+    traced = Lineage(json.loads(manifest.read_text()))
+    shown = ok(landed.run(sys.executable, "-m", "governance", "describe", str(tmp_path)))
+    assert re.search(r"^[1-9]\d* columns say where they come from", shown)
+    for node in json.loads(manifest.read_text())["nodes"].values():
+        if node["resource_type"] in ("model", "snapshot"):
+            for origin in traced.columns(relation_of(node)):
+                assert "\n\nFrom " in node["columns"][origin.column]["description"]
+                beginnings = {one.relation for one in traced.sources(origin)}
+                assert beginnings <= {"bronze.cliente", "bronze.pedido", "malha.publications"}
+    total = Origin("ouro.resumo_cliente", "total")
+    assert traced.sources(total) == (Origin("bronze.pedido", "valor"),)
+
+
+def test_lineage_of_a_column_is_shown(landed: Mesh) -> None:
+    def show(*arguments: str) -> Completed:
+        return landed.run(sys.executable, "-m", "governance", "show", *arguments)
+
+    ok(landed.dbt("compile"))
+    shown = ok(show("resumo_cliente", "total"))
+    assert [line.strip("│└├─ ") for line in shown.splitlines()] == [
+        "ouro.resumo_cliente.total",
+        "ouro.cliente_pedido.valor",
+        "prata.pedido.valor",
+        "prata.pedido_entregas.valor",
+        "bronze.pedido.valor",
+    ]
+    assert "it has cliente_id, nome" in refused(show("resumo_cliente", "totals"))
+    assert "there is no model resumo: there are cliente_pedido" in refused(show("resumo"))
 
 
 def test_docs_are_served(landed: Mesh) -> None:
