@@ -9,11 +9,12 @@ what they ask.
 import asyncio
 import random
 from collections import deque
+from statistics import median
 
 _BEAT_S = 0.02
 """The line is looked at so often."""
 _LOOKS = 5
-"""A line stands that was too long each time of these."""
+"""A line stands that was too long most times of these."""
 _STEP = 0.002
 """The share that is refused grows by so much a look, times how much too long the line is."""
 _STEEPEST = 10
@@ -57,7 +58,7 @@ class Overload:
     def look(self, length: int) -> None:
         """Take notice of how long the line is."""
         self._lengths.append(length)
-        standing = min(self._lengths) if len(self._lengths) == _LOOKS else 0
+        standing = median(self._lengths) if len(self._lengths) == _LOOKS else 0
         if standing > self._line:
             excess = min(standing / self._line - 1, _STEEPEST)
             self.share = min(_MOST, self.share + _STEP * excess)

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import logging
+import random
 import re
 import secrets
 import time
@@ -248,7 +249,8 @@ class Products:
             log.error("request %s broke off: %s", exchange.id, error)
             raise error
         if isinstance(error, ApiError) and error.pause:
-            await asyncio.sleep(error.pause)
+            # Those who were refused together do not come back together.
+            await asyncio.sleep(error.pause * random.uniform(0.5, 1.5))  # noqa: S311
         status, body, headers = problem_of(error, exchange.path)
         headers = [*headers, (b"cache-control", b"no-store")]
         await exchange.begin(status, headers)

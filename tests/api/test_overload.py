@@ -15,7 +15,7 @@ def looked(line: int, *lengths: int) -> Overload:
 
 
 def test_burst_is_not_refused() -> None:
-    assert looked(8, 500, 500, 500, 3, 500, 500, 500).share == 0
+    assert looked(8, 500, 500, 3, 3, 3, 500, 500, 3, 3, 3).share == 0
 
 
 def test_line_that_may_be_is_not_refused() -> None:
