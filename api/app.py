@@ -16,7 +16,7 @@ from api.answers import Answers
 from api.cursors import Cursors, secret_of
 from api.edge import Asgi, Edge, security_headers, with_cors
 from api.engine import ThriftEngine
-from api.metrics import REFUSED_SHARE, SNAPSHOT_TIME
+from api.metrics import OVERLOADED, SNAPSHOT_TIME
 from api.openapi import document
 from api.overload import Overload
 from api.products import Products
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Asgi:
     registry = Registry(settings.manifest_path, changed)
     guard = Guard(settings)
     overload = Overload(settings.api_line)
-    REFUSED_SHARE.set_function(lambda: overload.share)
+    OVERLOADED.set_function(lambda: overload.on)
     audit.install(settings)
 
     def openapi() -> dict[str, Any]:

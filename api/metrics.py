@@ -21,8 +21,8 @@ ENGINE_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 QUEUE = Gauge("malha_api_queue", "Queries that run or wait", ["engine"])
-REFUSED_SHARE = Gauge(
-    "malha_api_refused_share", "Share of requests that are refused, as too many stand in line"
+OVERLOADED = Gauge(
+    "malha_api_overloaded", "1 while more requests stand in line for the process than may"
 )
 SNAPSHOT_TIME = Gauge(
     "malha_api_snapshot_timestamp_seconds",

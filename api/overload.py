@@ -1,4 +1,4 @@
-"""A standing line for the event loop: some of its requests are refused until it is short again.
+"""A standing line for the event loop: it is kept short, by refusing whoever comes beyond it.
 
 Whoever arrives at a busy moment waits; that is no overload. A line that does not get shorter for a
 while is one: every request then waits for all before it, without any more being answered. This is
@@ -7,7 +7,7 @@ what they ask.
 """
 
 import asyncio
-import random
+import time
 from collections import deque
 from statistics import median
 
@@ -15,14 +15,8 @@ _BEAT_S = 0.02
 """The line is looked at so often."""
 _LOOKS = 5
 """A line stands that was too long most times of these."""
-_STEP = 0.002
-"""The share that is refused grows by so much a look, times how much too long the line is."""
-_STEEPEST = 10
-_DECAY = 0.9
-_RELEASE = 0.5
-"""The share goes down by this where the line is less than half as long as it may be."""
-_NONE = 1e-4
-_MOST = 0.95
+_CALM_S = 1
+"""Nobody was refused for so long: it is over."""
 
 
 class Overload:
@@ -35,10 +29,12 @@ class Overload:
     def __init__(self, line: int) -> None:
         self._line = line
         self._arrived = 0
+        self._in_round = 0
         self._lengths: deque[int] = deque(maxlen=_LOOKS)
+        self._last = 0.0
         self._beat_to_come: asyncio.TimerHandle | None = None
-        self.share = 0.0
-        """Of the requests that are refused at the moment."""
+        self.on = False
+        """Whether the line stands, so that nobody may come beyond it."""
 
     def start(self) -> None:
         """Begin to look, from the event loop."""
@@ -53,19 +49,27 @@ class Overload:
     def refuses(self) -> bool:
         """Whether the request that arrives now is to be refused."""
         self._arrived += 1
-        return self.share > 0 and random.random() < self.share  # noqa: S311
+        if not self.on:
+            return False
+        if not self._in_round:
+            # It comes behind all that is ready by now.
+            asyncio.get_running_loop().call_soon(self._end_round)
+        self._in_round += 1
+        if self._in_round <= self._line:
+            return False
+        self._last = time.monotonic()
+        return True
 
     def look(self, length: int) -> None:
         """Take notice of how long the line is."""
         self._lengths.append(length)
-        standing = median(self._lengths) if len(self._lengths) == _LOOKS else 0
-        if standing > self._line:
-            excess = min(standing / self._line - 1, _STEEPEST)
-            self.share = min(_MOST, self.share + _STEP * excess)
-        elif self.share > _NONE:
-            self.share *= _DECAY if 2 * standing > self._line else _RELEASE
-        else:
-            self.share = 0.0
+        if len(self._lengths) == _LOOKS and median(self._lengths) > self._line:
+            self.on, self._last = True, time.monotonic()
+        elif self.on and time.monotonic() - self._last > _CALM_S:
+            self.on = False
+
+    def _end_round(self) -> None:
+        self._in_round = 0
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()

@@ -166,8 +166,8 @@ class Settings(AccessSettings):
     api_line: int = Field(
         8,
         ge=0,
-        description="Requests that may stand in line for the API's process; while there are more, "
-        "some are answered 503; 0: there is no such limit",
+        description="Requests that may stand in line for the API's process; while the line is "
+        "longer and stays so, those beyond are answered 503; 0: there is no such limit",
     )
     api_exports: int = Field(
         4, gt=0, description="Whole products (`limit=all`) that are sent at a time"

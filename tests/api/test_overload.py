@@ -1,9 +1,11 @@
 """When requests are refused, as too many stand in line."""
 
 import asyncio
+import time
 
 import pytest
 
+from api import overload as module
 from api.overload import Overload
 
 
@@ -14,36 +16,47 @@ def looked(line: int, *lengths: int) -> Overload:
     return overload
 
 
+def refused(overload: Overload, arriving: int, rounds: int = 1) -> int:
+    """How many of so many that arrive together, round after round."""
+
+    async def scenario() -> int:
+        count = 0
+        for _ in range(rounds):
+            count += sum(overload.refuses() for _ in range(arriving))
+            await asyncio.sleep(0)
+        return count
+
+    return asyncio.run(scenario())
+
+
 def test_burst_is_not_refused() -> None:
-    assert looked(8, 500, 500, 3, 3, 3, 500, 500, 3, 3, 3).share == 0
+    overload = looked(8, 500, 500, 3, 3, 3, 500, 500, 3, 3, 3)
+    assert refused(overload, 500) == 0
 
 
 def test_line_that_may_be_is_not_refused() -> None:
-    assert looked(8, *[8] * 1000).share == 0
+    assert refused(looked(8, *[8] * 1000), 500) == 0
 
 
-def test_share_grows_while_the_line_stands_and_the_faster_the_longer_it_is() -> None:
-    shares = [looked(8, *[length] * 20).share for length in (9, 40, 400)]
-    assert 0 < shares[0] < shares[1] < shares[2] < 1
-    assert looked(8, *[40] * 30).share > looked(8, *[40] * 20).share
+def test_who_comes_beyond_a_standing_line_is_refused_in_each_round() -> None:
+    overload = looked(8, *[9] * 5)
+    assert refused(overload, 20, rounds=3) == 3 * 12
+    assert refused(overload, 8, rounds=3) == 0
 
 
-def test_somebody_is_always_answered() -> None:
-    assert looked(8, *[10_000] * 10_000).share < 1
-
-
-def test_refusals_end_within_a_second_of_the_line() -> None:
-    overload = looked(8, *[400] * 1000)
-    for _ in range(50):
-        overload.look(0)
-    assert overload.share == 0
-    assert not any(overload.refuses() for _ in range(1000))
-
-
-def test_refusals_are_about_the_share() -> None:
-    overload = Overload(8)
-    overload.share = 0.5
-    assert 300 < sum(overload.refuses() for _ in range(1000)) < 700
+def test_it_is_over_once_nobody_was_refused_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    overload = looked(8, *[9] * 5, *[0] * 5)
+    now += 0.9
+    assert refused(overload, 9) == 1
+    now += 0.9
+    overload.look(0)
+    assert overload.on
+    now += 0.2
+    overload.look(0)
+    assert not overload.on
+    assert refused(overload, 500) == 0
 
 
 class Looking(Overload):
@@ -75,13 +88,19 @@ def test_line_is_what_is_ready_at_once(together: int) -> None:
     assert overload.lengths == [together]
 
 
-def test_without_a_limit_nothing_is_looked_at() -> None:
-    async def scenario() -> Overload:
-        overload = Overload(0)
-        overload.start()
-        await asyncio.sleep(0.05)
-        return overload
+@pytest.mark.parametrize(("line", "on"), [(8, True), (50, False), (0, False)])
+def test_line_that_stands_is_noticed(monkeypatch: pytest.MonkeyPatch, line: int, on: bool) -> None:
+    monkeypatch.setattr(module, "_BEAT_S", 0.001)
+    overload = Overload(line)
 
-    overload = asyncio.run(scenario())
-    assert overload.share == 0
-    overload.close()
+    async def scenario() -> None:
+        overload.start()
+        end = time.monotonic() + (5 if on else 0.2)
+        while not overload.on and time.monotonic() < end:
+            refused = [overload.refuses() for _ in range(20)]
+            assert not any(refused)
+            await asyncio.sleep(0)
+        overload.close()
+
+    asyncio.run(scenario())
+    assert overload.on is on
