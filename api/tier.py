@@ -177,7 +177,10 @@ class Tier:
         """
         with self.cursor() as cursor, _reporting(), interrupts.stopping(cursor.interrupt):
             if found is not None:
-                cursor.register(FOUND, found)
+                # A table, since filters on what is registered are Arrow's, to which no NaN is
+                # greater than anything.
+                cursor.register("rows", found)
+                cursor.execute(f"create temporary table {FOUND} as from rows")
             made = cursor.sql(sql) if whole else cursor.execute(sql)
             for batch in made.to_arrow_reader(_BATCH_ROWS):
                 yield pa.RecordBatch.from_arrays(

@@ -21,7 +21,9 @@ from malha.settings import Settings
 from tests.api.support import product, query
 from tests.mesh import eventually
 
-PRODUCT = product({"id": "bigint", "owner": "bigint", "name": "string"}, lookup="owner")
+PRODUCT = product(
+    {"id": "bigint", "owner": "bigint", "name": "string", "ratio": "double"}, lookup="owner"
+)
 
 
 class FakeSpark:
@@ -42,7 +44,12 @@ class FakeSpark:
         if self.error:
             raise self.error
         rows = [
-            {"id": number, "owner": number % 3 if number else None, "name": f"n{number}"}
+            {
+                "id": number,
+                "owner": number % 3 if number else None,
+                "name": f"n{number}",
+                "ratio": float("nan") if number == 3 else float(number),
+            }
             for number in range(self.rows)
         ]
         yield from pa.Table.from_pylist(rows, schema=schema).to_batches(
@@ -165,6 +172,8 @@ def test_failure_leaves_the_product_to_spark() -> None:
         ("limit=1", [3], True),
         ("sort=-id", [6, 3], False),
         ("id.gt=3", [6], False),
+        ("ratio.gt=100", [3], False),
+        ("ratio.lt=100", [6], False),
         ("select=name", None, False),
         ("count=exact&limit=1", [3], True),
     ],
