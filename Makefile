@@ -47,7 +47,7 @@ lineage: setup ## Show what columns are made from: PRODUCT=cliente_pedido COLUMN
 dbt-docs: setup ## Serve dbt's docs, in which each column says where it comes from: PORT=8080
 	@.venv/bin/dbt --quiet docs generate --target-path target/docs && \
 		$(PY) -m governance describe dbt_project/target/docs && \
-		.venv/bin/dbt docs serve --target-path target/docs --port $(or $(PORT),8080)
+		$(PY) -m governance serve dbt_project/target/docs --port $(or $(PORT),8080)
 beeline: setup ## Open the JDBC shell on the Thrift Server
 	@$(PY) -m stack beeline
 samples: setup ## Make data/samples/varejo again

@@ -149,11 +149,11 @@ class Answers:
         """
         flight = self._flights.get(ask.key)
         if flight is None:
-            place, interrupts = self._place(ask), Interrupts()
+            place = self._place(ask)
             answer = self._at_once(ask, place)
             if answer is not None:
                 return self._keep(ask, answer)
-            lane = self.lanes[place.engine]
+            lane, interrupts = self.lanes[place.engine], Interrupts()
             lane.enter()
             task = asyncio.ensure_future(self._make(ask, place, lane, interrupts))
             self._flights[ask.key] = flight = _Flight(task, interrupts)
@@ -199,7 +199,7 @@ class Answers:
         return _Place("tier", in_memory(loaded.table))
 
     def _at_once(self, ask: Ask, place: _Place) -> Answer | None:
-        """The answer to a lookup whose rows need only be cut to the page; None where it does."""
+        """The answer to a lookup whose rows need only be cut to the page; None to all else."""
         if place.found is None or place.found.num_rows > _AT_ONCE_ROWS:
             return None
         if not ask.query.only_looks_up or ask.count or ask.rights != EVERYTHING:
@@ -262,8 +262,11 @@ class Answers:
     def _batches(
         self, query: Query, ask: Ask, place: _Place, interrupts: Interrupts
     ) -> Generator[pa.RecordBatch]:
-        in_memory = place.engine == "tier"
-        if in_memory and query.limit is None and query.sort == key_order(query.product):
+        if (
+            place.engine == "tier"
+            and query.limit is None
+            and query.sort == key_order(query.product)
+        ):
             # They lie in this order, and so need not be gathered before the first can be sent.
             query = replace(query, sort=())
         tree = queries.rows_of(query, place.table, ask.rights)

@@ -253,6 +253,7 @@ class Tier:
         self._numbers += 1
         name = f"{product.name}_{self._numbers}"
         rows = size = 0
+        limit = self._limit(product)
         seen: list[pa.RecordBatch] = []
         with self.cursor() as cursor, closing(self._engine.stream(sql, schema, self._check)) as got:
             cursor.register("batch", schema.empty_table())
@@ -260,11 +261,11 @@ class Tier:
             try:
                 for batch in got:
                     rows, size = rows + batch.num_rows, size + batch.nbytes
-                    if rows > self._settings.api_tier_rows or size > self._limit(product):
+                    if rows > self._settings.api_tier_rows or size > limit:
                         raise _TooLargeError
                     cursor.register("batch", batch)
                     cursor.execute(f'insert into "{name}" from batch')
-                    if product.lookup and 2 * size <= self._limit(product):
+                    if product.lookup and 2 * size <= limit:
                         seen.append(batch)
             except BaseException as error:
                 cursor.execute(f'drop table "{name}"')
@@ -272,7 +273,7 @@ class Tier:
                     return None
                 raise
         lookup = None
-        if 2 * size <= self._limit(product):
+        if 2 * size <= limit:
             lookup = lookup_of(product, pa.Table.from_batches(seen, schema))
         size += lookup.bytes if lookup else 0
         return Loaded(product, snapshot, name, rows, size, lookup)

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvicorn
 from rich.console import Console
 from rich.tree import Tree
+from starlette.staticfiles import StaticFiles
 
-from governance.lineage import Lineage, Origin, describe
+from governance.lineage import Lineage, Origin, describe, models_of, relation_of
 from malha.console import run_app
 from malha.errors import ManifestError
 from malha.settings import load
@@ -39,11 +41,7 @@ def show(
 ) -> None:
     """Show each column with what it is made from, back to the sources."""
     manifest = _read(load().manifest_path)
-    relations = {
-        node["name"]: f"{node['schema']}.{node['alias']}"
-        for node in manifest["nodes"].values()
-        if node["resource_type"] in ("model", "snapshot")
-    }
+    relations = {node["name"]: relation_of(node) for node in models_of(manifest)}
     if product not in relations:
         raise ManifestError(
             f"there is no model {product}: there are {', '.join(sorted(relations))}"
@@ -68,6 +66,17 @@ def describe_(
     described = describe(manifest)
     path.write_text(json.dumps(manifest))
     console.print(f"{described} columns say where they come from", markup=False)
+
+
+@app.command()
+def serve(
+    target: Annotated[Path, typer.Argument(help="Where `dbt docs generate` has written.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = 8080,
+) -> None:
+    """Serve dbt's docs until Ctrl-C."""
+    console.print(f"http://127.0.0.1:{port}")
+    files = StaticFiles(directory=target, html=True)
+    uvicorn.run(files, host="127.0.0.1", port=port, lifespan="off", log_level="warning")
 
 
 def _tree(traced: Lineage, origin: Origin, tree: Tree) -> Tree:

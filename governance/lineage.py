@@ -38,21 +38,15 @@ class Lineage:
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self._parents: dict[Origin, tuple[Origin, ...]] = {}
-        self._relations: dict[str, str] = {}
-        built = {
-            name: node
-            for name, node in manifest["nodes"].items()
-            if node["resource_type"] in ("model", "snapshot")
-        }
+        built = models_of(manifest)
         known: dict[str, dict[str, dict[str, str]]] = {}
-        for node in [*built.values(), *manifest["sources"].values()]:
+        for node in [*built, *manifest["sources"].values()]:
             schema, _, table = relation_of(node).partition(".")
             known.setdefault(schema, {})[table] = {
                 name: column.get("data_type") or "string"
                 for name, column in node["columns"].items()
             }
-        for name, node in built.items():
-            self._relations[name] = relation_of(node)
+        for node in built:
             if not node.get("compiled_code"):
                 raise ManifestError(f"{node['name']} is not compiled: run `dbt compile` first")
             for column in node["columns"]:
@@ -73,6 +67,12 @@ class Lineage:
             return (origin,)
         found = {one for parent in self.parents(origin) for one in self.sources(parent)}
         return tuple(sorted(found))
+
+
+def models_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The models and snapshots of a manifest."""
+    nodes = manifest["nodes"].values()
+    return [node for node in nodes if node["resource_type"] in ("model", "snapshot")]
 
 
 def relation_of(node: Mapping[str, Any]) -> str:
@@ -103,9 +103,7 @@ def describe(manifest: dict[str, Any]) -> int:
     """
     traced = Lineage(manifest)
     described = 0
-    for node in manifest["nodes"].values():
-        if node["resource_type"] not in ("model", "snapshot"):
-            continue
+    for node in models_of(manifest):
         for origin in traced.columns(relation_of(node)):
             column = node["columns"][origin.column]
             column["description"] = f"{column['description']}\n\n{_sentence(traced, origin)}"
