@@ -11,7 +11,8 @@ MIB = 1024 * 1024
 class PeakMemory:
     """Samples the resident memory of a process tree until the block ends.
 
-    `mib` is the largest sum seen, in MiB: memory shared between the processes counts for each.
+    `mib` is the largest sum seen, in MiB. Memory that processes share counts once: a process that
+    forks is for a moment two with the same memory.
     """
 
     def __init__(self, pid: int, interval: float = 0.25) -> None:
@@ -45,6 +46,7 @@ class PeakMemory:
 
 def _resident(process: psutil.Process) -> int:
     try:
-        return int(process.memory_info().rss)
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))  # only Linux knows the share of each
     except psutil.NoSuchProcess:
         return 0

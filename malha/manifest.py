@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from dbt_artifacts_parser.parser import parse_manifest
+from dbt_artifacts_parser.parsers.manifest.manifest_v12 import ManifestV12
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from malha.errors import ManifestError
@@ -15,6 +15,8 @@ from malha.serving import Api, Mask, RowFilter, problem_of
 Format = Literal["csv", "json", "parquet"]
 Encoding = Literal["utf-8", "iso-8859-1"]
 
+# What dbt 1.8 and later write. The package's own parser would load all twelve versions for it.
+_SCHEMA = "manifest/v12.json"
 
 ADDED_COLUMNS = {
     "_extra": "map<string,string>",
@@ -137,7 +139,11 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._manifest: Any = parse_manifest(json.loads(path.read_text("utf-8")))
+            written = json.loads(path.read_text("utf-8"))
+            schema = str(written["metadata"]["dbt_schema_version"])
+            if not schema.endswith(f"/{_SCHEMA}"):
+                raise ValueError(f"its schema is {schema}, not {_SCHEMA}")
+            self._manifest: Any = ManifestV12.model_validate(written)
         except FileNotFoundError:
             raise ManifestError(
                 f"dbt's manifest is not at {path}: run `dbt parse` from the repository's root"

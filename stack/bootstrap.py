@@ -4,6 +4,7 @@ Each step is skipped while nothing that it depends on has changed. `stack/setup.
 a Python and a Java that will do; the Dockerfile wants the jars alone.
 """
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -91,7 +92,8 @@ def install_packages() -> None:
     uv = [str(VENV / "bin/uv"), "pip"]
     # What ships as source is built with the locked setuptools, not with whichever is newest.
     options = ["--python", str(python), "--no-build-isolation", "--quiet"]
-    run([*uv, "sync", *options, "--require-hashes", "requirements/dev.txt"], "installing packages")
+    locked = ["--compile-bytecode", "--require-hashes", "requirements/dev.txt"]
+    run([*uv, "sync", *options, *locked], "installing packages")
     run([*uv, "install", *options, "--no-deps", "--editable", "."], "installing the project")
     site = next((VENV / "lib").glob("python3.*/site-packages"))
     values = {"DBT_PROJECT_DIR": str(ROOT / "dbt_project"), "DBT_PROFILES_DIR": str(ROOT)}
@@ -120,6 +122,8 @@ def install_jars() -> None:
     archive.unlink()
     (home,) = DEPS.glob("apache-hive-metastore-*-bin")
     home.rename(DEPS / "metastore")
+    # Its Thrift client is 71 000 lines of Python, which take most of a second to compile.
+    compileall.compile_dir(DEPS / "metastore/lib/py", quiet=1)
 
 
 def lock_jars() -> None:

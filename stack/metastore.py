@@ -52,6 +52,9 @@ def command(settings: Settings) -> list[str]:
     return [
         java(),
         f"-Xmx{settings.metastore_memory}",
+        # Each of its calls is short: what the JVM would spend on optimizing them never comes back.
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         f"-Dderby.stream.error.file={derby_log}",
         f"-javaagent:{byteman}=script:{_CONF / 'metastore-bind.btm'}",
         # By itself it would never drop the locks of processes that were killed. Its archive has a

@@ -149,6 +149,14 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
         Manifest(path)
 
 
+def test_manifest_of_another_version_is_refused_by_its_name(read: Callable[..., Manifest]) -> None:
+    def aged(manifest: dict[str, Any]) -> None:
+        manifest["metadata"]["dbt_schema_version"] = "https://example.org/manifest/v11.json"
+
+    with pytest.raises(ManifestError, match=r"v11\.json, not manifest/v12\.json"):
+        read(aged)
+
+
 def _api(**api: Any) -> Change:
     return lambda m: m["nodes"][PRODUCT]["config"]["meta"].update(api=api)
 
