@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.api_figures import table, write_picture
 from bench.api_runs import measure
@@ -13,10 +12,10 @@ from bench.data import generate, map_base
 from bench.errors import BenchmarkError
 from bench.figures import write_json
 from bench.outcomes import plan
+from bench.own_stack import console, say
 from malha.console import run_app
 from malha.settings import ROOT
 
-console = Console(highlight=False)
 app = typer.Typer(add_completion=False)
 
 _EXAMPLES = """Measure the API beside ROAPI, a Flask app with a Spark session, and bare PyHive.
@@ -59,7 +58,7 @@ def main(
             generate(scale, folder / "tpch")
             base = map_base(folder / "tpch", folder / "base")
         with console.status("running"):
-            found = measure(base, folder, planned, _say)
+            found = measure(base, folder, planned, say)
     write_json(found.outcomes, results)
     console.print(table(found, scale))
     console.print(f"{results}", markup=False, soft_wrap=True)
@@ -67,10 +66,6 @@ def main(
         raise BenchmarkError("\n".join(["not all could be measured:", *found.failures]))
     write_picture(found, scale, picture)
     console.print(f"{picture}", markup=False, soft_wrap=True)
-
-
-def _say(step: str, seconds: float) -> None:
-    console.print(f"{step}: {seconds:.1f} s", markup=False)
 
 
 if __name__ == "__main__":

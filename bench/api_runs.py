@@ -18,10 +18,9 @@ from bench.errors import BenchmarkError
 from bench.load import Load, Request, Timing
 from bench.memory import PeakMemory
 from bench.outcomes import Found, Outcome, Plan
-from bench.own_stack import BUILD, INGEST, Report, check_ouro, own_stack, restarted, timed
+from bench.own_stack import Report, check_ouro, fill, own_stack, restarted
 from bench.servers import Answered, Server
 from malha.settings import Settings
-from stack.demo import land
 from stack.supervision import Supervisor
 
 _CHECKED = 3
@@ -44,9 +43,7 @@ def measure(base: Delivery, folder: Path, planned: Plan, report: Report) -> Foun
     with servers.trivial() as server:
         found = Found(base.orders, *_ceiling(server))
     with own_stack(report, servers.UNLIMITED) as settings:
-        land(base.folder, settings)
-        timed("ingest", INGEST, report)
-        timed("dbt build", BUILD, report)
+        fill(base, settings, report)
         check_ouro("the pipeline", "ouro.cliente_pedido", base, settings)
         parquet = folder / "cliente_pedido.parquet"
         _copy(settings, parquet)

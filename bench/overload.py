@@ -13,7 +13,6 @@ from typing import Annotated
 import psutil
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from bench import load, servers
@@ -21,13 +20,11 @@ from bench.cases import Case, Facts, cases
 from bench.data import Delivery, generate, map_base
 from bench.figures import write_json
 from bench.load import Load, Timing
-from bench.own_stack import BUILD, INGEST, Report, own_stack, restarted, timed
+from bench.own_stack import Report, console, fill, own_stack, restarted, say
 from bench.servers import COLD, UNLIMITED, Server
 from malha.console import run_app
 from malha.settings import ROOT
-from stack.demo import land
 
-console = Console(highlight=False)
 app = typer.Typer(add_completion=False)
 
 _CLIENTS = 4
@@ -86,7 +83,7 @@ def main(
             generate(scale, folder / "tpch")
             base = map_base(folder / "tpch", folder / "base")
         with console.status("running"):
-            found = list(measure(base, seconds, _say))
+            found = list(measure(base, seconds, say))
     write_json(found, results)
     console.print(_table(found, base.orders))
     console.print(f"{results}", markup=False, soft_wrap=True)
@@ -96,9 +93,7 @@ def measure(base: Delivery, seconds: float, report: Report) -> Iterator[Outcome]
     """Each kind of work in turn, on a fresh stack."""
     known = {case.name: case for case in cases(_FACTS, seed=random.randrange(1 << 30))}  # noqa: S311
     with own_stack(report, UNLIMITED) as settings:
-        land(base.folder, settings)
-        timed("ingest", INGEST, report)
-        timed("dbt build", BUILD, report)
+        fill(base, settings, report)
         server = servers.malha(settings)
         for work in ("first page", "one client", "range sorted"):
             yield _overloaded(work, known[work], server, seconds, report)
@@ -167,10 +162,6 @@ def _table(found: list[Outcome], rows: int) -> Table:
             f"{one.rss_before_mib:,}, {one.rss_after_mib:,}",
         )
     return shown
-
-
-def _say(step: str, seconds: float) -> None:
-    console.print(f"{step}: {seconds:.1f} s", markup=False)
 
 
 if __name__ == "__main__":

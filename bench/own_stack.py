@@ -11,11 +11,14 @@ from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+from rich.console import Console
+
 from bench.data import Delivery
 from bench.errors import BenchmarkError
 from malha import hive
 from malha.settings import ROOT, Settings, load
 from stack.apart import own_environment
+from stack.demo import land
 
 INGEST = (sys.executable, "-m", "ingest")
 BUILD = (f"{sys.prefix}/bin/dbt", "--quiet", "build")
@@ -25,6 +28,13 @@ _STACK = (sys.executable, "-m", "stack")
 
 Report = Callable[[str, float], None]
 """What is told of each step when it is over: its name and seconds."""
+
+console = Console(highlight=False)
+
+
+def say(step: str, seconds: float) -> None:
+    """Report a step on the terminal."""
+    console.print(f"{step}: {seconds:.1f} s", markup=False)
 
 
 @contextmanager
@@ -80,6 +90,13 @@ def timed(
             )
     report(step, seconds)
     return seconds
+
+
+def fill(delivery: Delivery, settings: Settings, report: Report) -> None:
+    """Take a delivery all the way to ouro."""
+    land(delivery.folder, settings)
+    timed("ingest", INGEST, report)
+    timed("dbt build", BUILD, report)
 
 
 def check_ouro(who: str, relation: str, expected: Delivery, settings: Settings) -> None:

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.data import generate, map_base, map_increment
 from bench.figures import figures, table, write_json, write_picture
+from bench.own_stack import console, say
 from bench.runs import measure
 from malha.console import run_app
 from malha.settings import ROOT
 
-console = Console(highlight=False)
 app = typer.Typer(add_completion=False)
 
 _EXAMPLES = """Measure this pipeline beside the plain PySpark script that it replaces.
@@ -55,16 +54,12 @@ def main(
         measured = []
         for number in range(1, repeat + 1):
             with console.status(f"run {number} of {repeat}"):
-                measured.append(measure(base, increment, _say))
+                measured.append(measure(base, increment, say))
     found = figures(scale, measured)
     write_json(found, results)
     write_picture(found, base.rows, picture)
     console.print(table(found, base.rows, increment.rows))
     console.print(f"{results}\n{picture}", markup=False, soft_wrap=True)
-
-
-def _say(step: str, seconds: float) -> None:
-    console.print(f"{step}: {seconds:.1f} s", markup=False)
 
 
 if __name__ == "__main__":

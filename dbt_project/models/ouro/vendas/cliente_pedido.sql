@@ -41,6 +41,9 @@ cliente_pedido as (
         pedido.valor
     from pedido
     inner join cliente on pedido.cliente_id = cliente.cliente_id
+    {%- if read %}
+    where pedido.pedido_id in (select mudado.pedido_id from mudado)
+    {%- endif %}
 )
 
 {% if read -%}
