@@ -118,9 +118,11 @@ test-faults: setup ## Kill ingest, S3 and metastore at random moments: KILLS=30,
 	@FAULT_KILLS=$(or $(KILLS),30) FAULT_SEED=$(SEED) .venv/bin/pytest -q tests/faults $(ARGS)
 
 ##@ Benchmarks
-.PHONY: bench-pipeline bench-layout bench-api bench-overload
+.PHONY: bench-pipeline bench-listing bench-layout bench-api bench-overload
 bench-pipeline: setup ## Time the pipeline beside a plain PySpark script: SCALE=0.1, 1 or 10; REPEAT=3
 	@$(PY) -m bench.pipeline --scale $(or $(SCALE),1) --repeat $(or $(REPEAT),1)
+bench-listing: setup ## Time the ingest where many files are old: FILES=10000
+	@$(PY) -m bench.listing --files $(or $(FILES),10000)
 bench-layout: setup ## Time layouts of a table side by side: SCALE=1 REPEAT=3
 	@$(PY) -m bench.layout --scale $(or $(SCALE),1) --repeat $(or $(REPEAT),3)
 bench-api: setup ## Time the API beside ROAPI, Flask with Spark and PyHive: ARGS="--cases cold"

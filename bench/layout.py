@@ -42,7 +42,7 @@ LAYOUTS = (
     Layout("as shipped"),
     Layout("copy-on-write", properties="'write.merge.mode' = 'copy-on-write'"),
     Layout("sorted by key", order="write ordered by pedido_id"),
-    Layout("8 buckets of the key", partitions="partitioned by (bucket(8, pedido_id))"),
+    Layout("8 buckets", partitions="partitioned by (bucket(8, pedido_id))"),
 )
 
 # One row in a hundred, all over the table: by turns an old one corrected and a new one.
@@ -191,8 +191,10 @@ def table(found: list[Figures], rows: int) -> Table:
     """The layouts side by side, each with its ratio to the first one."""
     first = found[0]
     shown = Table(
-        *("", "write s", "merge 1 % s", "one key ms", "scan ms", "files", "MiB"),
+        *("", "write s", "merge s", "one key ms", "scan ms", "files", "MiB"),
         box=box.HORIZONTALS,
+        collapse_padding=True,
+        pad_edge=False,
         title=f"{rows:,} orders; in brackets, times {first.layout}",
     )
     for column in shown.columns[1:]:

@@ -1,70 +1,63 @@
-"""What old files cost a run of the ingest: `python -m bench.listing [FILES]` (10 000 by default).
+"""What many landed files cost a run of the ingest; `make bench-listing` calls it."""
 
-Lands that many small files on a stack of its own, ingests them, and then times three runs: one that
-finds nothing new, one that finds one new file, and, for comparison, one that finds one new file
-where there is only one old one.
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+
+from bench.own_stack import INGEST, own_stack, say, timed
+from malha import s3
+from malha.console import run_app
+from malha.settings import Settings
+
+app = typer.Typer(add_completion=False)
+
+_RUN = (*INGEST, "cliente")
+
+_EXAMPLES = """Measure what files that were read long ago cost a run of the ingest.
+
+Many small files land on a stack of its own and are ingested. Then single files follow, and runs
+that find nothing, each timed as a whole process, beside the same where there are hardly any files.
+
+Examples:
+
+  make bench-listing
+
+  make bench-listing FILES=1000
 """
 
-import os
-import shutil
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from rich.console import Console
+@app.command(help=_EXAMPLES)
+def main(
+    files: Annotated[int, typer.Option(min=1, max=100_000, help="How many files land")] = 10_000,
+) -> None:
+    with own_stack(say) as settings:
+        _land(settings, range(2))
+        timed("2 new files", _RUN, say)
+        _land(settings, range(2, 3))
+        timed("1 new file, 2 old ones", _RUN, say)
+        timed("nothing new, 3 old files", _RUN, say)
+        _land(settings, range(3, files))
+        timed(f"{files - 3:,} new files", _RUN, say)
+        timed(f"nothing new, {files:,} old files", _RUN, say)
+        for number in range(files, files + 3):
+            _land(settings, range(number, number + 1))
+            timed(f"1 new file, {number:,} old ones", _RUN, say)
+        timed(f"nothing new, {files + 3:,} old files", _RUN, say)
 
-from malha import s3
-from tests.mesh import Mesh, ok, own_environment
 
-console = Console()
-
-
-def land(mesh: Mesh, key: str) -> None:
-    mesh.put(key, "cliente_id,nome\n1,Ana\n")
-
-
-def land_many(mesh: Mesh, count: int) -> None:
-    """Land as many files, in folders of a thousand."""
-    client = s3.client(mesh.settings)
+def _land(settings: Settings, numbers: range) -> None:
+    """Land a file of one client for each number, in folders of a thousand."""
+    client = s3.client(settings)
+    bucket, prefix = s3.split_uri(settings.landing_uri)
 
     def put(number: int) -> None:
-        key = f"clientes/cliente/{number // 1000:03}/{number:06}.csv"
-        client.put_object(Bucket="landing", Key=key, Body=b"cliente_id,nome\n1,Ana\n")
+        key = f"{prefix}/clientes/cliente/{number // 1000:03}/{number:06}.csv".lstrip("/")
+        client.put_object(Bucket=bucket, Key=key, Body=b"cliente_id,nome\n1,Ana\n")
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(put, range(count)))
-
-
-def timed(mesh: Mesh, title: str) -> None:
-    """Run the ingest and print how long it took."""
-    started = time.monotonic()
-    ok(mesh.ingest("cliente"))
-    console.print(f"{time.monotonic() - started:7.1f} s  {title}")
-
-
-def main(files: int) -> None:
-    environment = own_environment()
-    os.environ.update(environment)
-    mesh = Mesh(Path(environment["STACK_DIR"]))
-    try:
-        mesh.up()
-        ok(mesh.dbt("--quiet", "parse"))
-        land(mesh, "clientes/cliente/000/a.csv")
-        timed(mesh, "the first file")
-        land(mesh, "clientes/cliente/zzz/a.csv")
-        timed(mesh, "1 new file, 1 old one")
-        timed(mesh, "nothing new, 2 old files")
-        land_many(mesh, files)
-        timed(mesh, f"{files:,} new files")
-        timed(mesh, f"nothing new, {files:,} old files")
-        land(mesh, "clientes/cliente/zzz/b.csv")
-        timed(mesh, f"1 new file, {files:,} old ones")
-        timed(mesh, f"nothing new, {files:,} old files")
-    finally:
-        mesh.stack("clean")
-        shutil.rmtree(mesh.folder, ignore_errors=True)
+        list(pool.map(put, numbers))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    run_app(app)
