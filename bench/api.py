@@ -1,6 +1,5 @@
 """The command of the API benchmark; `make bench-api` calls it."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +7,10 @@ import typer
 
 from bench.api_figures import table, write_picture
 from bench.api_runs import measure
-from bench.data import generate, map_base
 from bench.errors import BenchmarkError
 from bench.figures import write_json
 from bench.outcomes import plan
-from bench.own_stack import console, say
+from bench.own_stack import console, generated, say
 from malha.console import run_app
 from malha.settings import ROOT
 
@@ -52,13 +50,8 @@ def main(
     ] = ROOT / "docs/bench-api.svg",
 ) -> None:
     planned = plan(cases, systems, seconds)
-    with tempfile.TemporaryDirectory(prefix="malha-bench-") as name:
-        folder = Path(name)
-        with console.status(f"making TPC-H's orders and customers at scale {scale:g}"):
-            generate(scale, folder / "tpch")
-            base = map_base(folder / "tpch", folder / "base")
-        with console.status("running"):
-            found = measure(base, folder, planned, say)
+    with generated(scale) as (folder, base), console.status("running"):
+        found = measure(base, folder, planned, say)
     write_json(found.outcomes, results)
     console.print(table(found, scale))
     console.print(f"{results}", markup=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """What the benchmark shows of its measurements: JSON, a table, a picture."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -31,7 +32,7 @@ def figures(scale: float, measured: list[Measurement]) -> Figures:
     """Medians; of the full run, of its sums, so that they need not add up to the digit."""
 
     def middle(name: str) -> float:
-        return round(float(median(getattr(one, name) for one in measured)), 1)
+        return middle_of(measured, name)
 
     return Figures(
         scale=scale,
@@ -43,6 +44,11 @@ def figures(scale: float, measured: list[Measurement]) -> Figures:
         tests_run=measured[0].tests_run,
         thrift_peak_mib=max(one.thrift_peak_mib for one in measured),
     )
+
+
+def middle_of(measured: Sequence[Any], name: str) -> float:
+    """The median of what they have under the name, to one digit."""
+    return round(float(median(getattr(one, name) for one in measured)), 1)
 
 
 def write_json(found: Any, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Layouts of a table side by side; `make bench-layout` calls it."""
 
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ from pyhive.hive import Cursor
 from rich import box
 from rich.table import Table
 
-from bench.data import Delivery, generate, map_base
-from bench.figures import write_json
-from bench.own_stack import Report, console, fill, own_stack, say
+from bench.data import Delivery
+from bench.figures import middle_of, write_json
+from bench.own_stack import Report, console, fill, generated, own_stack, say
 from malha import hive
 from malha.console import run_app
 from malha.settings import ROOT
@@ -61,6 +60,7 @@ when not matched then insert *
 """
 
 _NO_ROWS = "as select * from prata.pedido_entregas limit 0"
+_KEYS = "select pedido_id from prata.pedido_entregas order by hash(pedido_id) limit 20"
 _ONE_KEY = "select * from bench.layout where pedido_id = {}"
 
 
@@ -81,6 +81,9 @@ class Figures:
     """Data files and delete files, after the merge."""
     mib: float
     """Their size."""
+
+
+_MEASURED = tuple(field.name for field in fields(Figures))[1:]
 
 
 _EXAMPLES = """Measure what partitions, sort order and merge mode do to a table of orders.
@@ -104,13 +107,8 @@ def main(
         ROOT / "bench/results/layout.json"
     ),
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="malha-bench-") as name:
-        folder = Path(name)
-        with console.status("making TPC-H's orders and customers"):
-            generate(scale, folder / "tpch")
-            base = map_base(folder / "tpch", folder / "base")
-        with console.status("running"):
-            rounds = list(measure(base, repeat, say))
+    with generated(scale) as (_, base), console.status("running"):
+        rounds = list(measure(base, repeat, say))
     found = medians(rounds)
     write_json(found, results)
     console.print(table(found, base.orders))
@@ -124,16 +122,18 @@ def measure(base: Delivery, repeat: int, report: Report) -> Iterator[Figures]:
         connection = hive.connect(settings, user="bench", timeout=600)
         with closing(connection), closing(connection.cursor()) as cursor:
             cursor.execute("create schema if not exists bench")
+            cursor.execute(_KEYS)
+            keys = [row[0] for row in cursor.fetchall()]
             for number in range(repeat + 1):
                 started = time.monotonic()
                 for layout in LAYOUTS:
-                    figures = _figures(cursor, layout)
+                    figures = _figures(cursor, layout, keys)
                     if number:
                         yield figures
                 report(f"round {number}" if number else "warm-up", time.monotonic() - started)
 
 
-def _figures(cursor: Cursor, layout: Layout) -> Figures:
+def _figures(cursor: Cursor, layout: Layout, keys: list[int]) -> Figures:
     cursor.execute(
         f"create table bench.layout using iceberg {layout.partitions} "
         f"tblproperties ({layout.properties}) {_NO_ROWS}"
@@ -142,8 +142,6 @@ def _figures(cursor: Cursor, layout: Layout) -> Figures:
         cursor.execute(f"alter table bench.layout {layout.order}")
     write_s = _seconds(cursor, "insert into bench.layout select * from prata.pedido_entregas")
     merge_s = _seconds(cursor, _MERGE)
-    cursor.execute("select pedido_id from prata.pedido_entregas order by hash(pedido_id) limit 20")
-    keys = [row[0] for row in cursor.fetchall()]
     by_key = [_seconds(cursor, _ONE_KEY.format(key)) for key in keys]
     scans = [_seconds(cursor, "select sum(valor) from bench.layout") for _ in range(_SCANS)]
     cursor.execute("select count(*), sum(file_size_in_bytes) from bench.layout.all_files")
@@ -175,16 +173,9 @@ def medians(rounds: list[Figures]) -> list[Figures]:
     for one in rounds:
         by_layout[one.layout].append(one)
     return [
-        Figures(layout, *(_middle(found, name) for name in _MEASURED))
+        Figures(layout, *(middle_of(found, name) for name in _MEASURED))
         for layout, found in by_layout.items()
     ]
-
-
-_MEASURED = tuple(field.name for field in fields(Figures))[1:]
-
-
-def _middle(found: list[Figures], name: str) -> float:
-    return round(float(median(getattr(one, name) for one in found)), 1)
 
 
 def table(found: list[Figures], rows: int) -> Table:

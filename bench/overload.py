@@ -1,7 +1,6 @@
 """The API under ten times the clients of its benchmark; `make bench-overload` calls it."""
 
 import random
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from rich.table import Table
 
 from bench import load, servers
 from bench.cases import Case, Facts, cases
-from bench.data import Delivery, generate, map_base
+from bench.data import Delivery
 from bench.figures import write_json
 from bench.load import Load, Timing
-from bench.own_stack import Report, console, fill, own_stack, restarted, say
+from bench.own_stack import Report, console, fill, generated, own_stack, restarted, say
 from bench.servers import COLD, UNLIMITED, Server
 from malha.console import run_app
 from malha.settings import ROOT
@@ -77,13 +76,8 @@ def main(
         ROOT / "bench/results/overload.json"
     ),
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="malha-bench-") as name:
-        folder = Path(name)
-        with console.status("making TPC-H's orders and customers"):
-            generate(scale, folder / "tpch")
-            base = map_base(folder / "tpch", folder / "base")
-        with console.status("running"):
-            found = list(measure(base, seconds, say))
+    with generated(scale) as (_, base), console.status("running"):
+        found = list(measure(base, seconds, say))
     write_json(found, results)
     console.print(_table(found, base.orders))
     console.print(f"{results}", markup=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.data import Delivery
+from bench.data import Delivery, generate, map_base
 from bench.errors import BenchmarkError
 from malha import hive
 from malha.settings import ROOT, Settings, load
@@ -35,6 +35,21 @@ console = Console(highlight=False)
 def say(step: str, seconds: float) -> None:
     """Report a step on the terminal."""
     console.print(f"{step}: {seconds:.1f} s", markup=False)
+
+
+@contextmanager
+def generated(scale: float) -> Iterator[tuple[Path, Delivery]]:
+    """Make TPC-H's orders and customers in a folder that is removed in the end.
+
+    Yields:
+        The folder, whose `tpch` has them as they were made, and all of them as a delivery.
+    """
+    with tempfile.TemporaryDirectory(prefix="malha-bench-") as name:
+        folder = Path(name)
+        with console.status(f"making TPC-H's orders and customers at scale {scale:g}"):
+            generate(scale, folder / "tpch")
+            base = map_base(folder / "tpch", folder / "base")
+        yield folder, base
 
 
 @contextmanager

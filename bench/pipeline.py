@@ -1,14 +1,13 @@
 """The command of the pipeline benchmark; `make bench-pipeline` calls it."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.data import generate, map_base, map_increment
+from bench.data import map_increment
 from bench.figures import figures, table, write_json, write_picture
-from bench.own_stack import console, say
+from bench.own_stack import console, generated, say
 from bench.runs import measure
 from malha.console import run_app
 from malha.settings import ROOT
@@ -45,12 +44,8 @@ def main(
         ROOT / "docs/bench-pipeline.svg"
     ),
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="malha-bench-") as folder:
-        with console.status(f"making TPC-H's orders and customers at scale {scale:g}"):
-            tpch = Path(folder) / "tpch"
-            generate(scale, tpch)
-            base = map_base(tpch, Path(folder) / "base")
-            increment = map_increment(tpch, Path(folder) / "increment", base)
+    with generated(scale) as (folder, base):
+        increment = map_increment(folder / "tpch", folder / "increment", base)
         measured = []
         for number in range(1, repeat + 1):
             with console.status(f"run {number} of {repeat}"):
