@@ -7,14 +7,13 @@ from typing import Annotated, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api import key_changes
 from api.errors import KeysFileError
 from api.key_file import StoredKey, read
 from api.key_times import moment, span
-from malha.console import run_app, say_warning
+from malha.console import Console, run_app, say_warning
 from malha.errors import ManifestError
 from malha.manifest import Manifest
 from malha.scopes import checked

@@ -11,11 +11,10 @@ from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.data import Delivery, generate, map_base
 from bench.errors import BenchmarkError
 from malha import hive
+from malha.console import Console
 from malha.settings import ROOT, Settings, load
 from stack.apart import own_environment
 from stack.demo import land
@@ -23,7 +22,6 @@ from stack.demo import land
 INGEST = (sys.executable, "-m", "ingest")
 BUILD = (f"{sys.prefix}/bin/dbt", "--quiet", "build")
 
-_FIRST_PORT = 24000
 _STACK = (sys.executable, "-m", "stack")
 
 Report = Callable[[str, float], None]
@@ -56,7 +54,7 @@ def generated(scale: float) -> Iterator[tuple[Path, Delivery]]:
 def own_stack(report: Report, variables: dict[str, str] | None = None) -> Iterator[Settings]:
     """Start a stack beside any other, with these variables; stop and remove it in the end."""
     before = dict(os.environ)
-    environment = own_environment(_FIRST_PORT) | (variables or {})
+    environment = own_environment() | (variables or {})
     os.environ.update(environment)
     folder = Path(environment["STACK_DIR"])
     try:

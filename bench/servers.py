@@ -20,7 +20,6 @@ from malha.settings import ROOT, Settings
 from stack.apart import free_ports
 from stack.supervision import Supervisor
 
-_FIRST_PORT = 25000
 _READY_WITHIN = 90.0
 
 
@@ -75,7 +74,7 @@ def malha(settings: Settings) -> Server:
 @contextmanager
 def roapi(parquet: Path) -> Iterator[Server]:
     """ROAPI with its defaults: the table is in its memory."""
-    ports = free_ports(3, _FIRST_PORT)
+    ports = free_ports(3)
     http, postgres, flight = (f"127.0.0.1:{port}" for port in ports)
     options = ["-a", http, "-p", postgres, "--addr-flight-sql", flight]
     command = [f"{sys.prefix}/bin/roapi", *options, "-t", f"cliente_pedido={parquet}"]
@@ -86,7 +85,7 @@ def roapi(parquet: Path) -> Iterator[Server]:
 @contextmanager
 def original(parquet: Path) -> Iterator[Server]:
     """The Flask app with its own Spark session."""
-    (port,) = free_ports(1, _FIRST_PORT)
+    (port,) = free_ports(1)
     command = [sys.executable, str(ROOT / "bench/original.py"), str(parquet), str(port)]
     with _started("original", command, port, "/") as server:
         yield server
@@ -95,7 +94,7 @@ def original(parquet: Path) -> Iterator[Server]:
 @contextmanager
 def trivial() -> Iterator[Server]:
     """A server that does nothing, as fast as Python's servers are."""
-    (port,) = free_ports(1, _FIRST_PORT)
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "uvicorn", "bench.trivial:app", f"--port={port}"]
     options = ["--lifespan=off", "--no-access-log", "--log-level=warning"]
     with _started("trivial", [*command, *options], port, "/") as server:

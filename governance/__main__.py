@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
-from rich.console import Console
 from rich.tree import Tree
 from starlette.staticfiles import StaticFiles
 
 from governance.lineage import Lineage, Origin, describe, models_of, relation_of
-from malha.console import run_app
+from malha.console import Console, run_app
 from malha.errors import ManifestError
 from malha.settings import load
 

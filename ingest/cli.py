@@ -6,13 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ingest.landing import landing_uri
 from ingest.pending import up_to_date
 from ingest.sources import check_landing, check_services, select
-from malha.console import run_app, say_error, say_warning
+from malha.console import Console, run_app, say_error, say_warning
 from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
 from malha.settings import Settings, load

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
@@ -24,10 +25,13 @@ def log_path(settings: Settings) -> Path:
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
     """Start Spark with the mesh's configuration, and stop it at the end.
 
+    A session that this process has already is used as it is, and left running.
+
     Spark's log goes to a file, so that the terminal is left to progress and results.
     """
     os.environ.update(child_environment(settings) | spark_environment(settings))
     master = spark_master(settings)
+    running = SparkContext._active_spark_context is not None
     log = log_path(settings)
     log.parent.mkdir(parents=True, exist_ok=True)
     # py4j logs the stack trace of what it raises, with the root logger.
@@ -45,8 +49,9 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     try:
         yield spark
     finally:
-        with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
-            spark.stop()
+        if not running:
+            with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
+                spark.stop()
 
 
 def jvm_pid(spark: SparkSession) -> int:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lake import maintain as upkeep
@@ -17,7 +16,7 @@ from lake.session import Session, session
 from lake.status import statuses
 from lake.tables import TableName, declared, existing, of_the_system, select
 from lake.times import moment
-from malha.console import errors, run_app, say_error
+from malha.console import Console, errors, run_app, say_error
 from malha.errors import SettingError
 from malha.interrupt import Interrupt
 from malha.manifest import Manifest

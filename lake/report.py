@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
@@ -13,6 +12,7 @@ from lake.rollback import Entry
 from lake.status import Status
 from lake.tables import TableName
 from lake.times import age, moment
+from malha.console import Console
 
 
 def change(before: object, after: object) -> str:

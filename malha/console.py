@@ -4,13 +4,38 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
+import rich.console
 import typer
-from rich.console import Console
+from rich.console import ConsoleDimensions
+from rich.rule import Rule
 from rich.text import Text
 
 from malha.errors import MalhaError
+
+_PAGE = 80
+_WHOLE = 10_000
+
+
+class Console(rich.console.Console):
+    """What commands print: as wide as the terminal, and whole where it goes to a file or a pipe.
+
+    Rich takes whatever is no terminal for one of 80 columns, and cuts what a program is to read.
+    """
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Columns and lines."""
+        if self.is_terminal or self._width is not None:
+            return super().size
+        return ConsoleDimensions(_WHOLE, super().size.height)
+
+    def heading(self, title: str) -> None:
+        """Print a line across the page with a title in it."""
+        self.print(Rule(title), width=min(_PAGE, self.width))
+
 
 # A descriptor of its own: what the user is told stays on the terminal while that of other programs,
 # such as Spark, goes to a log.
@@ -29,14 +54,17 @@ def say_warning(text: str) -> None:
     errors.print(Text.assemble(("warning: ", "bold yellow"), text))
 
 
-def run_app(app: typer.Typer) -> None:
+def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """Run a command line: a MalhaError is a message and its exit code, Ctrl-C is 130.
 
     What nobody foresaw is a message too; its stack trace goes to a file that the message names.
+
+    Args:
+        arguments: those of the command line by default.
     """
     app.pretty_exceptions_enable = False
     try:
-        app()
+        app(arguments)
     except MalhaError as error:
         say_error(error)
         sys.exit(error.exit_code)

@@ -5,11 +5,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from malha.console import run_app
+from malha.console import Console, run_app
 from malha.errors import UnreachableError
 from malha.settings import child_environment, load
 from malha.spark import spark_environment

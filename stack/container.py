@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lake.cli import app as upkeep
-from malha.console import run_app
+from malha.console import Console, run_app
 from malha.settings import Settings, child_environment, load
 from malha.spark import spark_environment, spark_home, spark_master
 from stack import backup, minio

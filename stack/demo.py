@@ -8,10 +8,10 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from malha import hive, s3
+from malha.console import Console
 from malha.settings import ROOT, Settings, child_environment
 from malha.spark import spark_environment, spark_home
 from stack import demo_key
@@ -56,11 +56,11 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
         raise StackError(f"there are no samples {samples!r}: choose one of {known}")
     s3.check(settings)
 
-    console.rule("landing")
+    console.heading("landing")
     show_landing(folder, settings, console)
-    console.rule("bronze: malha-ingest")
+    console.heading("bronze: malha-ingest")
     run([sys.executable, "-m", "ingest"], settings)
-    console.rule("prata and ouro: dbt build")
+    console.heading("prata and ouro: dbt build")
     run([f"{sys.prefix}/bin/dbt", "--quiet", "build"], settings)
     console.print(build_summary(settings.dbt_target_path / "run_results.json"))
     show(settings, console)
@@ -78,13 +78,13 @@ def show(settings: Settings, console: Console) -> None:
     Raises:
         StackError: a part does not answer.
     """
-    console.rule("tables")
+    console.heading("tables")
     console.print(_table_counts(settings))
     url = f"{settings.api_url}/api/cliente-pedido"
-    console.rule(f"REST: {url}")
+    console.heading(f"REST: {url}")
     console.print(demo_key.curl(url, settings), markup=False, soft_wrap=True)
     serve(url, settings, console)
-    console.rule(f"JDBC: {jdbc_url(settings)}")
+    console.heading(f"JDBC: {jdbc_url(settings)}")
     console.print(f"{_PRODUCT};")
     console.print(_beeline(_PRODUCT, settings), markup=False)
 

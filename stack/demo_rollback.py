@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import httpx
-from rich.console import Console
 
 from malha import s3
+from malha.console import Console
 from malha.settings import Settings
 from stack import demo_key
 from stack.demo import run, serve
@@ -32,22 +32,22 @@ def demo_rollback(settings: Settings, console: Console) -> None:
     dbt = [f"{sys.prefix}/bin/dbt", "--quiet", "build"]
     lake = [sys.executable, "-m", "lake"]
 
-    console.rule(f"as it is: {url}")
+    console.heading(f"as it is: {url}")
     serve(url, settings, console)
     value = Decimal(str(before["valor"])) + _RAISE
-    console.rule(f"a delivery corrects order {_ORDER}: {before['valor']} becomes {value}")
+    console.heading(f"a delivery corrects order {_ORDER}: {before['valor']} becomes {value}")
     uri = _land(before["cliente_id"], value, settings)
     console.print(uri, markup=False, soft_wrap=True)
     run([sys.executable, "-m", "ingest", "pedido"], settings)
     run(dbt, settings)
     serve(url, settings, console)
-    console.rule(f"make history PRODUCT={_PRODUCT}")
+    console.heading(f"make history PRODUCT={_PRODUCT}")
     run([*lake, "history", _PRODUCT], settings)
-    console.rule(f"make rollback PRODUCT={_PRODUCT} TO=previous")
+    console.heading(f"make rollback PRODUCT={_PRODUCT} TO=previous")
     run([*lake, "rollback", _PRODUCT, "previous"], settings)
     serve(url, settings, console)
     _expect(url, Decimal(str(before["valor"])), settings)
-    console.rule("forward again: dbt build")
+    console.heading("forward again: dbt build")
     run(dbt, settings)
     serve(url, settings, console)
     _expect(url, value, settings)
