@@ -32,6 +32,10 @@ class Console(rich.console.Console):
             return super().size
         return ConsoleDimensions(_WHOLE, super().size.height)
 
+    @size.setter
+    def size(self, size: tuple[int, int]) -> None:
+        self._width, self._height = size
+
     def heading(self, title: str) -> None:
         """Print a line across the page with a title in it."""
         self.print(Rule(title), width=min(_PAGE, self.width))

@@ -39,9 +39,16 @@ def call(
     """Call a command line; signals, streams, `sys.argv` and variables are as before in the end."""
     out, err = io.StringIO(), io.StringIO()
     command = [name, *arguments]
-    with _one_at_a_time, environment(variables), _signals(), _argv(command), _errors_to(err):
-        with redirect_stdout(out), redirect_stderr(err):
-            code = _exit_code(main, list(arguments))
+    with (
+        _one_at_a_time,
+        environment(variables),
+        _signals(),
+        _argv(command),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        _errors_to(err),
+    ):
+        code = _exit_code(main, list(arguments))
     return Completed(command, code, out.getvalue(), err.getvalue())
 
 

@@ -72,7 +72,7 @@ def test_rest_answers_on_the_published_port(loaded: Containers) -> None:
 @pytest.fixture(scope="module")
 def embedded(mesh: Mesh) -> Mesh:
     """The embedded stack with the same data."""
-    mesh.forget_everything()
+    mesh.begin_empty()
     for samples in ("minimo", "varejo"):
         ok(mesh.stack("land", f"data/samples/{samples}"))
         ok(mesh.ingest())

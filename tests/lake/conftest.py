@@ -85,5 +85,5 @@ class Lake:
 
 @pytest.fixture
 def lake(mesh: Mesh) -> Lake:
-    mesh.forget_everything()
+    mesh.begin_empty()
     return Lake(mesh)
