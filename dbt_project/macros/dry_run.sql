@@ -1,0 +1,3 @@
+{% macro dry_run() %}
+    {{ return(true if flags.EMPTY or flags.SAMPLE else false) }}
+{% endmacro %}

@@ -1,0 +1,19 @@
+{% macro finish_publications() %}
+    {%- set begun = {} -%}
+    {%- for row in run_query('show tblproperties ' ~ target.schema ~ '.publications')
+        if row[0].startswith('malha.publishing.') -%}
+        {%- do begun.update({row[0]: row[1]}) -%}
+    {%- endfor -%}
+    {%- for name, relations in begun.items() -%}
+        {%- set branch = name.split('.')[-1] -%}
+        {%- for relation in relations.split() -%}
+            {%- set head = table_heads([relation], branch)[relation] -%}
+            {%- if head.branch and not head.moved -%}
+                {%- do forward(relation, branch, [branch]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {% call statement('publishing') -%}
+            alter table {{ target.schema }}.publications unset tblproperties if exists ('{{ name }}')
+        {%- endcall %}
+    {%- endfor -%}
+{% endmacro %}
