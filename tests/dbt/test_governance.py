@@ -1,19 +1,22 @@
 """The rules of the mesh in dbt-bouncer.yml, each broken on purpose."""
 
 import copy
+import gc
 import json
+import logging
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dbt_bouncer.main import app as bouncer
 
 from malha.settings import ROOT
-from tests.mesh import Completed
+from tests import inprocess
+from tests.conftest import run_parse
+from tests.mesh import ok
 
 Json = dict[str, Any]
 CONFIG = yaml.safe_load((ROOT / "dbt-bouncer.yml").read_text())
@@ -27,6 +30,19 @@ BRONZE_CLIENTE = "source.malha.bronze.cliente"
 BRONZE_PEDIDO = "source.malha.bronze.pedido"
 
 
+def _bouncer(arguments: list[str]) -> None:
+    """dbt-bouncer's command line; what it changes of the log's settings is as before in the end."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    thresholds = gc.get_threshold()
+    try:
+        bouncer(["run", *arguments])
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        gc.set_threshold(*thresholds)
+
+
 def failures_of(manifest: Json, folder: Path) -> dict[str, list[str]]:
     """The messages of each rule that a manifest breaks; none where dbt-bouncer passes it."""
     config = CONFIG | {
@@ -36,14 +52,8 @@ def failures_of(manifest: Json, folder: Path) -> dict[str, list[str]]:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "dbt-bouncer.yml").write_text(yaml.safe_dump(config))
     report = folder / "report.json"
-    command = [f"{sys.prefix}/bin/dbt-bouncer", "run", "--output-only-failures"]
-    result = subprocess.run(
-        [*command, "--config-file", str(folder / "dbt-bouncer.yml"), "--output-file", str(report)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    arguments = ["--config-file", str(folder / "dbt-bouncer.yml"), "--output-file", str(report)]
+    result = inprocess.call(_bouncer, [*arguments, "--output-only-failures"], {}, name="bouncer")
     assert result.returncode in (0, 1), result.stdout + result.stderr
     found: dict[str, list[str]] = {}
     for failure in json.loads(report.read_text()):
@@ -342,21 +352,12 @@ PROJECTS: list[tuple[str, str, Callable[[Path], None]]] = [
 ]
 
 
-def parse(project: Path) -> Completed:
-    command = [f"{sys.prefix}/bin/dbt", "--no-use-colors", "--quiet", "parse"]
-    return subprocess.run(
-        [*command, "--project-dir", str(project), "--target-path", str(project / "target")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, parsed: Path) -> Path:
+    """A copy of the project, of which dbt parses again what is changed."""
     copied = tmp_path / "dbt_project"
     shutil.copytree(ROOT / "dbt_project", copied, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(parsed, copied / "target")
     return copied
 
 
@@ -367,8 +368,7 @@ def test_project_that_breaks_a_rule_is_refused(
     project: Path, tmp_path: Path, rule: str, message: str, change: Callable[[Path], None]
 ) -> None:
     change(project)
-    parsed = parse(project)
-    assert parsed.returncode == 0, parsed.stdout
+    ok(run_parse(project, project / "target"))
     found = failures_of(json.loads((project / "target/manifest.json").read_text()), tmp_path)
     assert any(message in text for text in found.get(rule, [])), found
 
@@ -382,8 +382,7 @@ def test_snapshot_and_product_on_it_keep_the_rules(project: Path, tmp_path: Path
         "models/ouro/clientes/mudanca_cliente.yml",
         f"models: [{{name: mudanca_cliente, description: {GRAIN}}}]",
     )(project)
-    parsed = parse(project)
-    assert parsed.returncode == 0, parsed.stdout
+    ok(run_parse(project, project / "target"))
     manifest = json.loads((project / "target/manifest.json").read_text())
     assert failures_of(manifest, tmp_path) == {}
 
@@ -392,10 +391,10 @@ def test_dbt_refuses_what_another_domain_keeps_private(project: Path) -> None:
     written("models/ouro/vendas/vista.sql", "select * from {{ ref('prata_pedido_rejeitados') }}")(
         project
     )
-    parsed = parse(project)
-    assert parsed.returncode == 2, parsed.stdout
-    assert "prata_pedido_rejeitados" in parsed.stdout
-    assert "not allowed because the referenced node is private" in parsed.stdout
+    result = run_parse(project, project / "target")
+    assert result.returncode == 2, result.stdout
+    assert "prata_pedido_rejeitados" in result.stdout
+    assert "not allowed because the referenced node is private" in result.stdout
 
 
 def test_owner_of_a_group_reviews_the_folders_of_its_domain(parsed_manifest: Json) -> None:
