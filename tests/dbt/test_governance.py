@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dbt_bouncer.main import app as bouncer
+from dbt_bouncer.cli import app as bouncer
 
 from malha.settings import ROOT
 from tests import inprocess
