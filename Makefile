@@ -109,7 +109,7 @@ lint: setup ## Check Python, SQL, shell, types, import borders and the rules of 
 	@.venv/bin/dbt --quiet parse --target-path target/governance && .venv/bin/dbt-bouncer run
 	@.venv/bin/shellcheck stack/*.sh .ci/run
 test-unit: setup ## Run the tests that need no service
-	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
+	@.venv/bin/pytest --ignore tests/compose -m "not integration" -n 2 $(ARGS)
 test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 test-api: setup ## Test the API with generated questions and requests: EXAMPLES=5000 or more
