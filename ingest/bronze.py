@@ -6,7 +6,7 @@ from typing import Any
 from pyspark.sql import DataFrame, DataFrameWriterV2, SparkSession
 from pyspark.sql import functions as F
 
-from ingest.readers import SOURCE_FILE
+from ingest.frames import SOURCE_FILE
 from malha.manifest import ADDED_COLUMNS, Source
 
 # Kept with each commit: which batch of which stream it holds, and its number in the table.

@@ -8,16 +8,13 @@ name of its own, so that it never meets the lock that Iceberg takes on the table
 
 import fcntl
 import os
-import re
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 from hive_metastore.ttypes import (
     CheckLockRequest,
     HeartbeatRequest,
@@ -28,11 +25,11 @@ from hive_metastore.ttypes import (
     LockType,
     NoSuchLockException,
     ShowLocksRequest,
-    ShowLocksResponseElement,
     UnlockRequest,
 )
 from thrift.Thrift import TException
 
+from ingest import holders
 from ingest.errors import LockedError, LostLockError
 from malha import metastore
 from malha.console import say_warning
@@ -45,30 +42,19 @@ HEARTBEAT_SECONDS = 5
 _EXPIRY_SECONDS = 180
 """How long at most to wait for the lock of a dead holder; the metastore drops it well before."""
 
-_AGENT = re.compile(r"^malha-ingest (?P<place>\S*) (?P<processes>\d+@\d+(?: \d+@\d+)*)$")
+_POLL_SECONDS = 0.2
+"""Between two looks at the locks that stand before one's own."""
 
 
 @dataclass(frozen=True)
-class Process:
-    """A process of this machine; the second in which it began tells it from a later namesake."""
+class Clock:
+    """What a wait goes by, in seconds."""
 
-    pid: int
-    began: int
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    @classmethod
-    def of(cls, pid: int) -> "Process":
-        """The process that has this number now."""
-        return cls(pid, int(psutil.Process(pid).create_time()))
 
-    def lives(self) -> bool:
-        """Whether it still runs; a zombie does not."""
-        try:
-            process = psutil.Process(self.pid)
-            # The clock may have been set since, by a second or two.
-            same = abs(process.create_time() - self.began) < 3
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+_CLOCK = Clock()
 
 
 class Lock:
@@ -127,7 +113,12 @@ class Lock:
 
 @contextmanager
 def exclusive(
-    source: Source, settings: Settings, *, pids: Sequence[int] = (), in_metastore: bool = True
+    source: Source,
+    settings: Settings,
+    *,
+    pids: Sequence[int] = (),
+    in_metastore: bool = True,
+    clock: Clock = _CLOCK,
 ) -> Iterator[Lock | None]:
     """Keep every other process from ingesting the source.
 
@@ -146,7 +137,7 @@ def exclusive(
         if not in_metastore:
             yield None
             return
-        lock = Lock(source, settings, _acquire(source, settings, pids))
+        lock = Lock(source, settings, _acquire(source, settings, pids, clock))
         try:
             yield lock
         finally:
@@ -169,10 +160,8 @@ def _file_lock(source: Source, settings: Settings) -> Iterator[None]:
         yield
 
 
-def _acquire(source: Source, settings: Settings, pids: Sequence[int]) -> int:
+def _acquire(source: Source, settings: Settings, pids: Sequence[int], clock: Clock) -> int:
     """Take the metastore's lock; return its number."""
-    processes = [Process.of(pid) for pid in (os.getpid(), *pids)]
-    agent = " ".join(["malha-ingest", _place(), *(f"{one.pid}@{one.began}" for one in processes)])
     request = LockRequest(
         component=[
             LockComponent(
@@ -184,13 +173,13 @@ def _acquire(source: Source, settings: Settings, pids: Sequence[int]) -> int:
         ],
         user="malha-ingest",
         hostname=socket.gethostname(),
-        agentInfo=agent,
+        agentInfo=holders.describe([os.getpid(), *pids]),
     )
     with metastore.reporting(settings), metastore.client(settings) as client:
         answer = client.lock(request)
         try:
             if answer.state != LockState.ACQUIRED:
-                _wait(source, settings, answer.lockid)
+                _wait(source, settings, answer.lockid, clock)
         except BaseException:
             with suppress(TException, OSError):
                 client.unlock(UnlockRequest(answer.lockid))
@@ -198,7 +187,7 @@ def _acquire(source: Source, settings: Settings, pids: Sequence[int]) -> int:
     return int(answer.lockid)
 
 
-def _wait(source: Source, settings: Settings, lock_id: int) -> None:
+def _wait(source: Source, settings: Settings, lock_id: int, clock: Clock) -> None:
     """Wait until those that stand before this lock are gone.
 
     Raises:
@@ -206,7 +195,7 @@ def _wait(source: Source, settings: Settings, lock_id: int) -> None:
     """
     first_seen: dict[int, int] = {}
     warned = False
-    deadline = time.monotonic() + _EXPIRY_SECONDS
+    deadline = clock.now() + _EXPIRY_SECONDS
     while True:
         with metastore.client(settings) as client:
             if client.check_lock(CheckLockRequest(lock_id)).state == LockState.ACQUIRED:
@@ -215,8 +204,8 @@ def _wait(source: Source, settings: Settings, lock_id: int) -> None:
             for other in shown.locks or []:
                 if other.lockid >= lock_id:
                     continue  # it stands behind this one
-                holder = f"process {_pid(other)} on {other.hostname}"
-                alive = _alive(other)
+                holder = f"process {holders.pid(other)} on {other.hostname}"
+                alive = holders.alive(other)
                 if alive is False:
                     with suppress(NoSuchLockException):
                         client.unlock(UnlockRequest(other.lockid))
@@ -225,7 +214,7 @@ def _wait(source: Source, settings: Settings, lock_id: int) -> None:
                 beat = other.lastheartbeat or 0
                 if alive or first_seen.setdefault(other.lockid, beat) != beat:
                     raise _locked(source, holder)
-                if time.monotonic() > deadline:
+                if clock.now() > deadline:
                     raise _locked(source, holder)
                 if not warned and other.lockid in first_seen:
                     warned = True
@@ -233,33 +222,7 @@ def _wait(source: Source, settings: Settings, lock_id: int) -> None:
                         f"source {source.name} is locked by {holder}: waiting for a sign of it, "
                         "or until its lock expires"
                     )
-        time.sleep(0.2)
-
-
-def _alive(lock: ShowLocksResponseElement) -> bool | None:
-    """Whether a lock's holder runs; None where that cannot be seen from here, or not yet.
-
-    A JVM without its Python process ends by itself, but may write until then.
-    """
-    found = _AGENT.match(lock.agentInfo or "")
-    if found is None or lock.hostname != socket.gethostname() or found["place"] != _place():
-        return None
-    processes = [one.split("@") for one in found["processes"].split(" ")]
-    first, *others = [Process(int(pid), int(began)).lives() for pid, began in processes]
-    return True if first else None if any(others) else False
-
-
-def _pid(lock: ShowLocksResponseElement) -> str:
-    found = _AGENT.match(lock.agentInfo or "")
-    return found["processes"].partition("@")[0] if found else "unknown"
-
-
-def _place() -> str:
-    """Among whose processes this one counts: two containers of one name are two places."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return "-"
+        clock.sleep(_POLL_SECONDS)
 
 
 def _name(source: Source) -> str:

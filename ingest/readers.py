@@ -1,32 +1,23 @@
 """A batch of landing files as one DataFrame: declared columns as text, the others in a map."""
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
 from ingest.errors import SPARK_ERRORS, DeliveryError, spark_reason
+from ingest.frames import CORRUPT, arranged, readable_together, reader, source_file
+from ingest.json_lines import read_json
 from ingest.landing import Delivery, check_columns, csv_headers
+from malha import s3
 from malha.manifest import Source
 from malha.settings import Settings
 
-CORRUPT = "_corrupt"
-EXTRA = "_extra"
-SOURCE_FILE = "_source_file"
-
 # 1.234,56 or 1234,56 or 1234
 _DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
-
-
-# What Hadoop takes for a sign of a pattern.
-_PATTERN = re.compile(r"[{}\[\]*?\\]")
-
-# No key of a delivered object.
-_CORRUPT_JSON = "malha: corrupt record"
 
 
 def read(
@@ -49,11 +40,22 @@ def read(
             undeclared = check_columns(source, deliveries)
             frame = _read_csv(spark, source, deliveries)
         case "json":
-            frame, undeclared = _read_json(spark, source, uris)
+            frame, undeclared = read_json(spark, source, uris, scratch_uri(source, settings))
         case "parquet":
             frame, undeclared = _read_parquet(spark, source, uris)
     numbers = {name: _decimal_point(name) for name in source.landing.decimal_comma}
     return frame.withColumns(numbers) if numbers else frame, undeclared
+
+
+def scratch_uri(source: Source, settings: Settings) -> str:
+    """Where what has to be put in order before it is read is copied to."""
+    return f"{settings.checkpoint_uri}/{source.name}/scratch"
+
+
+def remove_scratch(source: Source, settings: Settings) -> None:
+    """Remove what was copied; its frame has been read."""
+    if source.landing.format == "json":
+        s3.remove_all(scratch_uri(source, settings), settings)
 
 
 def _decimal_point(name: str) -> Column:
@@ -61,46 +63,6 @@ def _decimal_point(name: str) -> Column:
     column = F.col(f"`{name}`")
     number = F.translate(F.trim(column), ",.", ".")
     return F.when(column.rlike(_DECIMAL_COMMA), number).otherwise(column)
-
-
-def _reader(spark: SparkSession) -> DataFrameReader:
-    # A file's name is itself, never a pattern.
-    return spark.read.option("__globPaths__", "false")
-
-
-def _readable_together(uris: Sequence[str]) -> list[list[str]]:
-    """Group files so that Spark reads each once.
-
-    Where a name could be a pattern, Spark adds all files of the same read once more for it, also
-    when it has been told that names are no patterns (DataSource.checkAndGlobPathIfNecessary).
-    """
-    plain = [uri for uri in uris if not _PATTERN.search(uri)]
-    alone = [[uri] for uri in uris if _PATTERN.search(uri)]
-    return [plain, *alone] if plain else alone
-
-
-def source_file() -> Column:
-    """The URI of a row's file, with the escapes of a URI."""
-    return F.col("_metadata.file_path").alias(SOURCE_FILE)
-
-
-def _non_empty(entries: Column) -> Column:
-    """A map without its null values; null where nothing is left."""
-    kept = F.map_filter(entries, lambda _, value: value.isNotNull())
-    return F.when(F.size(kept) > 0, kept)
-
-
-def _arranged(source: Source, text: Mapping[str, Column], corrupt: Column) -> list[Column]:
-    """The columns of a batch, given those of a file by name."""
-    extra = {name: column for name, column in text.items() if name not in source.columns}
-    entries = [part for name, column in extra.items() for part in (F.lit(name), column)]
-    undeclared = _non_empty(F.create_map(*entries)) if extra else F.lit(None)
-    return [
-        *(text[name].alias(name) for name in source.columns),
-        undeclared.cast("map<string,string>").alias(EXTRA),
-        corrupt.alias(CORRUPT),
-        source_file(),
-    ]
 
 
 def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery]) -> DataFrame:
@@ -111,7 +73,7 @@ def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery
     by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for delivery in deliveries:
         by_header[delivery.columns].append(delivery.uri)
-    reader = _reader(spark).options(
+    csv = reader(spark).options(
         header=True,
         sep=source.landing.separator,
         encoding=source.landing.encoding,
@@ -129,49 +91,10 @@ def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery
         fields = [f"c{position}" for position in range(len(header))]
         schema = StructType([StructField(name, StringType()) for name in (*fields, CORRUPT)])
         text = {name: F.col(field) for name, field in zip(header, fields, strict=True)}
-        for group in _readable_together(uris):
-            frame = reader.schema(schema).csv(group)
-            frames.append(frame.select(*_arranged(source, text, F.col(CORRUPT))))
+        for group in readable_together(uris):
+            frame = csv.schema(schema).csv(group)
+            frames.append(frame.select(*arranged(source, text, F.col(CORRUPT)), source_file()))
     return reduce(DataFrame.unionByName, frames)
-
-
-def _read_json(
-    spark: SparkSession, source: Source, uris: Sequence[str]
-) -> tuple[DataFrame, set[str]]:
-    """Read JSON lines, each an object or an array of objects, values as they are written.
-
-    Only Spark's reader of JSON files keeps a number's digits, and it reads only the keys that it is
-    told. So the lines are read twice, for their keys first.
-    """
-    groups = _readable_together(uris)
-    undeclared = _json_keys(spark, groups) - set(source.columns)
-    names = [*source.columns, *sorted(undeclared)]
-    folded = Counter(name.casefold() for name in names)
-    if alike := [name for name in names if folded[name.casefold()] > 1]:
-        raise DeliveryError(
-            f"source {source.name}: the keys {', '.join(alike)} differ by case only "
-            f"(in {uris[0]} or a file after it): deliver it again with one of them"
-        )
-    schema = StructType([StructField(name, StringType()) for name in (*names, _CORRUPT_JSON)])
-    reader = _reader(spark).options(mode="PERMISSIVE", columnNameOfCorruptRecord=_CORRUPT_JSON)
-    text = {name: F.col(f"`{name}`") for name in names}
-    frames = [
-        reader.schema(schema).json(group).select(*_arranged(source, text, F.col(_CORRUPT_JSON)))
-        for group in groups
-    ]
-    return reduce(DataFrame.unionByName, frames), undeclared
-
-
-def _json_keys(spark: SparkSession, groups: Sequence[list[str]]) -> set[str]:
-    """The keys of all objects that can be parsed."""
-    lines = reduce(DataFrame.unionByName, [_reader(spark).text(group) for group in groups])
-    line = F.col("value")
-    array = F.when(F.ltrim(line).startswith("["), line).otherwise(
-        F.concat(F.lit("["), line, F.lit("]"))
-    )
-    objects = lines.select(F.explode(F.from_json(array, "array<map<string,string>>")).alias("o"))
-    keys = objects.select(F.explode(F.map_keys("o"))).distinct()
-    return {row[0] for row in keys.collect()}
 
 
 def _read_parquet(
@@ -181,7 +104,7 @@ def _read_parquet(
     undeclared: set[str] = set()
     for uri in uris:
         try:
-            frame = _reader(spark).parquet(uri)
+            frame = reader(spark).parquet(uri)
         except SPARK_ERRORS as error:
             raise DeliveryError(
                 f"{uri}: it cannot be read as Parquet ({spark_reason(error)}): "
@@ -190,7 +113,7 @@ def _read_parquet(
         undeclared |= check_columns(source, [Delivery(uri, tuple(frame.columns))])
         text = {field.name: _as_text(field.name, field.dataType) for field in frame.schema}
         corrupt = F.lit(None).cast("string")
-        frames.append(frame.select(*_arranged(source, text, corrupt)))
+        frames.append(frame.select(*arranged(source, text, corrupt), source_file()))
     return reduce(DataFrame.unionByName, frames), undeclared
 
 

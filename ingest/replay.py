@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from ingest import bronze, readers
+from ingest import bronze, frames, readers
 from ingest.errors import SPARK_ERRORS, IngestError, ReplayError, spark_reason
 from ingest.landing import landed
 from ingest.lock import Lock, exclusive
@@ -80,7 +80,7 @@ def _replay(
     outcome = Replayed()
     wanted = _first_ingested(spark, source, since)
     there = set(landed(source, settings))
-    names = [row[0] for row in wanted.select(readers.SOURCE_FILE).collect()]
+    names = [row[0] for row in wanted.select(frames.SOURCE_FILE).collect()]
     outcome.gone = sorted(name for name in names if unquote(name) not in there)
     names = sorted(set(names) - set(outcome.gone))
     tick(len(names), 0)
@@ -91,7 +91,7 @@ def _replay(
     frame, outcome.undeclared = readers.read(spark, source, uris, settings)
     batch_id = bronze.next_batch_id(spark, source)
     # Its place in the order of deliveries is the one that the file had.
-    rows = frame.join(F.broadcast(wanted), readers.SOURCE_FILE, "left").withColumn(
+    rows = frame.join(F.broadcast(wanted), frames.SOURCE_FILE, "left").withColumn(
         "_batch_id", F.lit(batch_id).cast("bigint")
     )
     counts = Observation()
@@ -108,6 +108,7 @@ def _replay(
     finally:
         with suppress(*SPARK_ERRORS, OSError):  # the next run removes it
             forget_branch(spark, source)
+    readers.remove_scratch(source, settings)
     count(outcome, counts)
     tick(outcome.files, outcome.rows)
     return outcome
@@ -117,7 +118,7 @@ def _first_ingested(spark: SparkSession, source: Source, since: date | None) -> 
     """`_source_file` and `_ingested_at` of the files that bronze has, held in memory."""
     found = (
         spark.table(bronze.table_name(source))
-        .groupBy(readers.SOURCE_FILE)
+        .groupBy(frames.SOURCE_FILE)
         .agg(F.min("_ingested_at").alias("_ingested_at"))
     )
     if since is not None:
@@ -130,7 +131,7 @@ def _delete(spark: SparkSession, source: Source, names: list[str]) -> None:
     view = f"malha_replayed_{source.table}"
     spark.createDataFrame([(name,) for name in names], "name string").createOrReplaceTempView(view)
     table = f"{bronze.table_name(source)}.branch_{BRANCH}"
-    wanted = f"{readers.SOURCE_FILE} in (select name from {view})"  # noqa: S608 - our own names
+    wanted = f"{frames.SOURCE_FILE} in (select name from {view})"  # noqa: S608 - our own names
     spark.sql(f"delete from {table} where {wanted}")  # noqa: S608
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, LongType, StringType, StructType, TimestampType
 
-from ingest import bronze, readers
+from ingest import bronze, frames, readers
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
 from ingest.landing import landing_uri
 from ingest.lock import Lock, exclusive
@@ -96,7 +96,7 @@ class SourceRun:
             .option("maxFileAge", "36500d")
             .load(landing_uri(self._source, self._settings))
             # The name that `_source_file` will have, and the one by which the file can be read.
-            .select(readers.source_file(), "path")
+            .select(frames.source_file(), "path")
         )
 
         def append(batch: DataFrame, number: int) -> None:
@@ -152,6 +152,7 @@ class SourceRun:
         batch_id = bronze.next_batch_id(self._spark, self._source)
         lock.check()
         bronze.append(observed(frame, counts), self._source, batch=batch, batch_id=batch_id)
+        readers.remove_scratch(self._source, self._settings)
         self.outcome.undeclared |= undeclared
         count(self.outcome, counts)
 
@@ -161,7 +162,7 @@ def observed(frame: DataFrame, counts: Observation) -> DataFrame:
     return frame.observe(
         counts,
         F.count(F.lit(1)).alias("rows"),
-        F.count(readers.CORRUPT).alias("corrupt_rows"),
+        F.count(frames.CORRUPT).alias("corrupt_rows"),
     )
 
 

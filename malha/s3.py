@@ -67,6 +67,19 @@ def objects(client: "S3Client", bucket: str, prefix: str = "") -> Iterator["Obje
         yield from page.get("Contents", [])
 
 
+def remove_all(uri: str, settings: Settings) -> None:
+    """Remove what is in a folder, if anything.
+
+    Raises:
+        UnreachableError: the store does not answer.
+    """
+    bucket, prefix = split_uri(uri)
+    with reporting(settings):
+        store = client(settings)
+        for found in objects(store, bucket, f"{prefix}/"):
+            store.delete_object(Bucket=bucket, Key=found["Key"])
+
+
 def split_uri(uri: str) -> tuple[str, str]:
     """Split `s3a://bucket/some/key` into its bucket and its key or prefix (which may be empty)."""
     bucket, _, key = uri.partition("://")[2].partition("/")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Timer
 
 import psutil
 from hive_metastore.ttypes import ShowLocksRequest
@@ -17,7 +18,7 @@ from malha import metastore, s3
 from malha.errors import UnreachableError
 from malha.settings import ROOT
 from stack.supervision import Supervisor
-from tests.mesh import Mesh, eventually
+from tests.mesh import Mesh, eventually, ok
 
 _ENDS_WITHIN = 280
 """Seconds: Iceberg gives up a commit after three minutes without the metastore's lock."""
@@ -26,10 +27,11 @@ _ENDS_WITHIN = 280
 class Ingest:
     """A running `malha-ingest` in a process group of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, mesh: Mesh) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ingest"],
             cwd=ROOT,
+            env=mesh.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,15 +77,51 @@ class Ingest:
 class Faults:
     """Each method runs an ingest and kills something at a random moment of it."""
 
-    def __init__(self, mesh: Mesh, chance: random.Random) -> None:
+    def __init__(self, mesh: Mesh, chance: random.Random, *, warm: bool) -> None:
+        """
+        Args:
+            warm: whether services are killed under an ingest of this process, whose Spark runs
+                already; otherwise each ingest begins with starting Spark.
+        """
         self._mesh = mesh
         self._chance = chance
-        self.length = 0.0
-        """Seconds that a run takes when nothing is killed."""
+        self._warm = warm
+        self._length = 0.0
+        """Seconds that an ingest takes in a process of its own when nothing is killed."""
+        self._warm_length = 0.0
+        """Seconds that it takes where Spark runs already."""
+
+    def measure(self, land: Callable[[], None]) -> None:
+        """Learn how long an ingest takes when nothing is killed."""
+        land()
+        begun = time.monotonic()
+        code, said = Ingest(self._mesh).end()
+        assert code == 0, said
+        self._length = time.monotonic() - begun
+        if self._warm:
+            ok(self._mesh.ingest("--list"))  # starts Spark where it does not run yet
+            land()
+            begun = time.monotonic()
+            ok(self._mesh.ingest())
+            self._warm_length = time.monotonic() - begun
 
     def cause(self, kind: str) -> None:
-        moment = self._chance.uniform(0, self.length)
-        ingest = Ingest()
+        if kind in ("s3", "metastore") and self._warm:
+            self._kill_under_warm_ingest(kind)
+        else:
+            self._kill_beside_process(kind)
+        self._wait_healthy()
+
+    def _kill_under_warm_ingest(self, service: str) -> None:
+        killer = Timer(self._chance.uniform(0, self._warm_length), self._kill_service, [service])
+        killer.start()
+        result = self._mesh.ingest()
+        killer.join()
+        assert "Traceback" not in result.stdout + result.stderr
+
+    def _kill_beside_process(self, kind: str) -> None:
+        moment = self._chance.uniform(0, self._length)
+        ingest = Ingest(self._mesh)
         match kind:
             case "ingest":
                 ingest.wait_until(moment)
@@ -95,10 +133,10 @@ class Faults:
                 ingest.wait_until(moment)
                 ingest.kill_jvm()
             case "mid-commit":
-                ingest.wait_until(2 * self.length, self._table_locked)
+                ingest.wait_until(2 * self._length, self._table_locked)
                 ingest.kill_all()
             case "one of two":
-                other = Ingest()
+                other = Ingest(self._mesh)
                 ingest.wait_until(moment)
                 ingest.kill_all()
                 code, said = other.end()
@@ -107,7 +145,6 @@ class Faults:
                 ingest.wait_until(moment)
                 self._kill_service(kind)
         ingest.end()
-        self._wait_healthy()
 
     def _kill_service(self, name: str) -> None:
         pid = Supervisor(self._mesh.settings).states()[name].pid

@@ -1,37 +1,10 @@
 """What a source can declare of its files, and columns that it does not declare."""
 
 import gzip
-import shutil
 
 import pytest
 
-from malha.settings import ROOT
 from tests.mesh import Mesh, ok
-
-SOURCES = """
-sources:
-  - name: bronze
-    schema: bronze
-    tables:
-      - name: preco
-        config:
-          meta:
-            landing:
-              path: precos/preco
-              format: csv
-              separator: ";"
-              encoding: iso-8859-1
-              multiline: true
-              decimal_comma: [preco]
-        columns:
-          - {name: descrição, data_type: string}
-          - {name: preco, data_type: string}
-      - name: visita
-        config: {meta: {landing: {path: visitas/visita, format: json}}}
-        columns:
-          - {name: visita_id, data_type: string}
-          - {name: valor, data_type: string}
-"""
 
 PRECOS = """descrição;preco
 "pão; francês";1.234,56
@@ -53,13 +26,8 @@ VISITAS = """{"visita_id": 1, "valor": 10.50, "canal": "app", "itens": [{"a": 1}
 
 
 @pytest.fixture(scope="module")
-def shown(fresh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> str:
+def shown(fresh: Mesh, extended: dict[str, str]) -> str:
     """What one run says that ingests all of the above."""
-    project = tmp_path_factory.mktemp("project") / "dbt_project"
-    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
-    (project / "models/_extra__sources.yml").write_text(SOURCES)
-    target = str(project / "target")
-    ok(fresh.dbt("--quiet", "parse", "--project-dir", str(project), "--target-path", target))
     fresh.put("precos/preco/a.csv", PRECOS.encode("iso-8859-1"))
     fresh.put("precos/preco/b.csv.gz", gzip.compress("preco;descrição\n2,5;pó\n".encode("latin-1")))
     fresh.put("visitas/visita/a.jsonl", VISITAS)
@@ -68,7 +36,7 @@ def shown(fresh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> str:
     fresh.put("clientes/cliente/a.csv", "cliente_id,nome\n1,José\n".encode("utf-8-sig"))
     header = "Nome,_corrupt,cliente_id,nome,_batch_id,idade\n"
     fresh.put("clientes/cliente/b.csv", f"{header}N,c,2,Ana,b,\nN,c,3,Eva\n")
-    result = fresh.ingest("preco", "visita", "cliente", DBT_TARGET_PATH=target)
+    result = fresh.ingest("preco", "visita", "cliente", **extended)
     ok(result)
     return result.stderr
 

@@ -2,29 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from hive_metastore.ttypes import (
-    HeartbeatRequest,
-    LockComponent,
-    LockLevel,
-    LockRequest,
-    LockState,
-    LockType,
-    ShowLocksRequest,
-    UnlockRequest,
-)
+from hive_metastore.ttypes import HeartbeatRequest, LockState
 
 from ingest.errors import LockedError, LostLockError
-from ingest.lock import exclusive
+from ingest.lock import Clock, exclusive
 from malha import metastore
 from malha.manifest import Landing, Source
 from malha.settings import Settings
-from tests.mesh import Mesh, ok, refused
+from tests.ingest.locks import drop, foreign_lock, locks
+from tests.mesh import Mesh, eventually, ok, refused
 
 CLIENTE = Source(
     name="cliente",
@@ -34,128 +25,138 @@ CLIENTE = Source(
     columns=("cliente_id", "nome"),
 )
 
-OF_CLIENTE = ShowLocksRequest("bronze", "cliente:ingest")
+OF_CLIENTE = "cliente:ingest"
+"""What the lock of the source is on."""
 
 
 @pytest.fixture
-def elsewhere(fresh: Mesh, tmp_path: Path) -> Settings:
+def elsewhere(mesh: Mesh, tmp_path: Path) -> Settings:
     """Settings of another machine, which shares no file with the mesh's own."""
-    return fresh.settings.model_copy(update={"stack_dir": tmp_path})
+    return mesh.settings.model_copy(update={"stack_dir": tmp_path})
 
 
-@contextmanager
-def foreign_lock(settings: Settings, table: str, *, beats: bool) -> Iterator[None]:
-    """A lock whose holder cannot be seen from here."""
-    component = LockComponent(
-        type=LockType.EXCLUSIVE, level=LockLevel.TABLE, dbname="bronze", tablename=table
+def die_holding(mesh: Mesh, *pids: int) -> None:
+    """Let a process of this machine be killed that holds the source's lock."""
+    script = (
+        "import os\n"
+        "from ingest.lock import exclusive\n"
+        "from malha.manifest import Source\n"
+        "from malha.settings import load\n"
+        f"source = Source.model_validate_json({CLIENTE.model_dump_json(exclude_unset=True)!r})\n"
+        f"with exclusive(source, load(), pids={list(pids)}):\n"
+        "    os.kill(os.getpid(), 9)\n"
     )
-    request = LockRequest([component], user="u", hostname="far.example", agentInfo="other")
-    with metastore.client(settings) as client:
-        lock = client.lock(request)
-    assert lock.state == LockState.ACQUIRED
-    ended = Event()
-
-    def beat() -> None:
-        while not ended.wait(0.5):
-            with metastore.client(settings) as client:
-                client.heartbeat(HeartbeatRequest(lockid=lock.lockid))
-
-    thread = Thread(target=beat, daemon=True)
-    if beats:
-        thread.start()
-    yield
-    ended.set()
-    if beats:
-        thread.join()
-        with metastore.client(settings) as client:
-            client.unlock(UnlockRequest(lock.lockid))
+    result = mesh.run(sys.executable, "-c", script)
+    assert result.returncode == -9, result.stderr
 
 
-def test_run_on_another_machine_keeps_this_one_out(fresh: Mesh, elsewhere: Settings) -> None:
-    fresh.put("clientes/cliente/a.csv", "cliente_id,nome\n1,Alice\n")
+def test_run_on_another_machine_keeps_this_one_out(empty: Mesh, elsewhere: Settings) -> None:
+    empty.put("clientes/cliente/a.csv", "cliente_id,nome\n1,Alice\n")
     with exclusive(CLIENTE, elsewhere):
-        message = refused(fresh.ingest("cliente"))
+        message = refused(empty.ingest("cliente"))
     assert "source cliente is being ingested by process" in message
-    ok(fresh.ingest("cliente"))
-    assert fresh.count("bronze.cliente") == 1
+    ok(empty.ingest("cliente"))
+    assert empty.count("bronze.cliente") == 1
 
 
-def test_run_that_sends_signs_of_life_from_elsewhere_is_left_alone(
-    fresh: Mesh, elsewhere: Settings
-) -> None:
+def test_run_that_sends_signs_of_life_from_elsewhere_is_left_alone(elsewhere: Settings) -> None:
+    with foreign_lock(elsewhere, OF_CLIENTE) as held:
+
+        def beat(_: float) -> None:
+            with metastore.client(elsewhere) as client:
+                client.heartbeat(HeartbeatRequest(lockid=held))
+
+        with (
+            pytest.raises(LockedError, match=r"ingested by process unknown on far\.example"),
+            exclusive(CLIENTE, elsewhere, clock=Clock(sleep=beat)),
+        ):
+            pass
+
+
+def test_silent_run_elsewhere_is_not_waited_for_without_end(elsewhere: Settings) -> None:
+    seconds = count(step=100)
+    clock = Clock(now=lambda: next(seconds), sleep=lambda _: None)
     with (
-        foreign_lock(elsewhere, "cliente:ingest", beats=True),
-        pytest.raises(LockedError, match=r"being ingested by process unknown on far\.example"),
-        exclusive(CLIENTE, elsewhere),
+        foreign_lock(elsewhere, OF_CLIENTE),
+        pytest.raises(LockedError, match=r"ingested by process unknown on far\.example"),
+        exclusive(CLIENTE, elsewhere, clock=clock),
     ):
         pass
+    assert not locks(elsewhere, OF_CLIENTE)
 
 
 def test_lock_of_a_killed_process_of_this_machine_is_taken_over_at_once(
-    fresh: Mesh, elsewhere: Settings
+    mesh: Mesh, elsewhere: Settings
 ) -> None:
-    hold_and_die = (
-        "import os\n"
-        "from malha.settings import load\n"
-        "from tests.ingest.test_lock import CLIENTE, exclusive\n"
-        "with exclusive(CLIENTE, load()):\n"
-        "    os.kill(os.getpid(), 9)\n"
-    )
-    result = fresh.run(sys.executable, "-c", hold_and_die)
-    assert result.returncode == -9
-    with metastore.client(elsewhere) as client:
-        before = [lock.lockid for lock in client.show_locks(OF_CLIENTE).locks]
+    die_holding(mesh)
+    before = locks(elsewhere, OF_CLIENTE)
     assert len(before) == 1
-    with exclusive(CLIENTE, elsewhere) as lock, metastore.client(elsewhere) as client:
-        assert lock is not None
-        held = [found.lockid for found in client.show_locks(OF_CLIENTE).locks]
+    with exclusive(CLIENTE, elsewhere):
         # Not expired meanwhile, but taken away: it would have been there for a minute.
+        held = locks(elsewhere, OF_CLIENTE)
         assert len(held) == 1
         assert held != before
 
 
-def test_lock_waits_for_a_jvm_that_outlives_its_python(fresh: Mesh, elsewhere: Settings) -> None:
+def test_lock_waits_for_a_jvm_that_outlives_its_python(mesh: Mesh, elsewhere: Settings) -> None:
     jvm = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    hold_and_die = (
-        "import os\n"
-        "from malha.settings import load\n"
-        "from tests.ingest.test_lock import CLIENTE, exclusive\n"
-        f"with exclusive(CLIENTE, load(), pids=[{jvm.pid}]):\n"
-        "    os.kill(os.getpid(), 9)\n"
-    )
-    assert fresh.run(sys.executable, "-c", hold_and_die).returncode == -9
-    taken = Event()
+    die_holding(mesh, jvm.pid)
+    polls = 0
 
-    def take() -> None:
-        with exclusive(CLIENTE, elsewhere):
-            taken.set()
+    def sleep(_: float) -> None:
+        nonlocal polls
+        polls += 1
+        if polls == 3:
+            jvm.communicate(b"\n")
 
-    taker = Thread(target=take)
-    taker.start()
-    assert not taken.wait(3)
-    jvm.communicate(b"\n")
-    assert taken.wait(30)
-    taker.join()
+    with exclusive(CLIENTE, elsewhere, clock=Clock(sleep=sleep)):
+        assert polls >= 3
+        assert jvm.poll() is not None
 
 
 def test_lost_lock_is_noticed(elsewhere: Settings) -> None:
-    with exclusive(CLIENTE, elsewhere) as lock, metastore.client(elsewhere) as client:
+    with exclusive(CLIENTE, elsewhere) as lock:
         assert lock is not None
         lock.check()
-        (held,) = client.show_locks(OF_CLIENTE).locks
-        client.unlock(UnlockRequest(held.lockid))
+        (held,) = locks(elsewhere, OF_CLIENTE)
+        drop(elsewhere, held)
         with pytest.raises(LostLockError, match="source cliente: its lock"):
             lock.check()
 
 
-def test_locks_of_dead_holders_elsewhere_expire(fresh: Mesh, elsewhere: Settings) -> None:
-    """The ingest's own, and one that a process killed in a commit of Iceberg's left behind."""
-    fresh.put("clientes/cliente/b.csv", "cliente_id,nome\n2,Bob\n")
+def test_run_goes_on_when_the_locks_of_dead_holders_elsewhere_are_dropped(
+    empty: Mesh, elsewhere: Settings
+) -> None:
+    """The ingest's own, and one that a process killed in a commit of Iceberg's left behind.
+
+    That the metastore drops them is shown among the faults.
+    """
+    empty.put("clientes/cliente/b.csv", "cliente_id,nome\n2,Bob\n")
+    waited: list[str] = []
+    ended = Event()
+
+    def expire(held: dict[str, int]) -> None:
+        for table, lock_id in held.items():
+
+            def somebody_waits(table: str = table) -> bool:
+                if locks(elsewhere, table, LockState.WAITING):
+                    waited.append(table)
+                return table in waited or ended.is_set()
+
+            eventually(somebody_waits, seconds=120)
+            drop(elsewhere, lock_id)
+
     with (
-        foreign_lock(elsewhere, "cliente:ingest", beats=False),
-        foreign_lock(elsewhere, "cliente", beats=False),
+        foreign_lock(elsewhere, OF_CLIENTE) as of_the_ingest,
+        foreign_lock(elsewhere, "cliente") as of_the_commit,
     ):
-        result = fresh.ingest("cliente")
+        held = {OF_CLIENTE: of_the_ingest, "cliente": of_the_commit}
+        dropping = Thread(target=expire, args=[held])
+        dropping.start()
+        result = empty.ingest("cliente")
+        ended.set()
+        dropping.join()
     ok(result)
+    assert waited == [OF_CLIENTE, "cliente"]
     assert "locked by process unknown on far.example: waiting" in result.stderr
-    assert fresh.count("bronze.cliente where nome = 'Bob'") == 1
+    assert empty.count("bronze.cliente where nome = 'Bob'") == 1

@@ -1,0 +1,172 @@
+"""JSON lines as a DataFrame: each an object or an array of objects, values as they are written.
+
+Only Spark's reader of JSON files keeps a number's digits. It reads only the keys that it is told,
+and of each line only the first value: of `{"a": 1} {"a": 2}` it would never see the second object.
+So all lines are read as text first, for their keys and for what that reader would lose. Files that
+have such lines, or bytes that are not UTF-8, are then read from a copy, in which every good line is
+a member of an object and every other one a text.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from functools import reduce
+from urllib.parse import unquote
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+from ingest.errors import DeliveryError
+from ingest.frames import (
+    SOURCE_FILE,
+    arranged,
+    as_latin_1,
+    readable_together,
+    reader,
+    source_file,
+)
+from malha.manifest import Source
+
+# No key of a delivered object.
+_CORRUPT_JSON = "malha: corrupt record"
+
+
+def read_json(
+    spark: SparkSession, source: Source, uris: Sequence[str], scratch: str
+) -> tuple[DataFrame, set[str]]:
+    """Read files of JSON lines.
+
+    Args:
+        scratch: the URI of a folder for copies; the caller removes it once the frame is read.
+
+    Returns:
+        A lazy DataFrame, and the undeclared keys that the files have.
+
+    Raises:
+        DeliveryError: two keys differ by case only.
+    """
+    keys, doubtful = _keys_and_doubtful(_judged(spark, uris))
+    undeclared = keys - set(source.columns)
+    names = [*source.columns, *sorted(undeclared)]
+    folded = Counter(name.casefold() for name in names)
+    if alike := [name for name in names if folded[name.casefold()] > 1]:
+        raise DeliveryError(
+            f"source {source.name}: the keys {', '.join(alike)} differ by case only "
+            f"(in {uris[0]} or a file after it): deliver it again with one of them"
+        )
+    frames = []
+    if doubtful:
+        _copy(_judged(spark, sorted(doubtful)), scratch)
+        frames.append(_read_copy(spark, source, names, scratch))
+    schema = _strings([*names, _CORRUPT_JSON])
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _CORRUPT_JSON}
+    text = {name: F.col(quoted(name)) for name in names}
+    columns = [*arranged(source, text, F.col(_CORRUPT_JSON)), source_file()]
+    for group in readable_together([uri for uri in uris if uri not in doubtful]):
+        frames.append(reader(spark).options(**options).schema(schema).json(group).select(*columns))
+    return reduce(DataFrame.unionByName, frames), undeclared
+
+
+def quoted(name: str) -> str:
+    """A name as Spark's SQL takes it, whatever letters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _strings(names: Sequence[str]) -> StructType:
+    return StructType([StructField(name, StringType()) for name in names])
+
+
+def _judged(spark: SparkSession, uris: Sequence[str]) -> DataFrame:
+    """The lines of files, without blank ones.
+
+    `objects` are those of a line that is UTF-8 and has one object, or one array of objects, and
+    nothing else; null for any other. `lost` says that Spark's reader of JSON would take a part of
+    such another line for the whole of it, or could not show it as it is.
+    """
+    value, objects = F.col("value"), F.get("parsed", 0)
+    is_array = value.rlike(r"^[ \t]*\[")
+    # With something after it that nobody could have written, a line ends where it should, or what
+    # is parsed is not what was put together.
+    end = uuid.uuid4().hex
+    whole = F.concat(
+        F.lit("["),
+        F.when(is_array, value).otherwise(F.concat(F.lit("["), value, F.lit("]"))),
+        F.lit(f',[{{"{end}":""}}]]'),
+    )
+    ends = F.map_contains_key(F.get(F.get("parsed", 1), 0), end) & (F.size("parsed") == 2)
+    one = is_array | (F.size(objects) == 1)
+    good = F.col("valid") & ends & one & F.forall(objects, lambda found: found.isNotNull())
+    first = F.from_json(value, "array<map<string,string>>")
+    taken = F.coalesce(F.forall(first, lambda found: found.isNotNull()), F.lit(False))
+    lines = reduce(
+        DataFrame.unionByName,
+        [
+            reader(spark).text(group).select("value", source_file())
+            for group in readable_together(uris)
+        ],
+    )
+    return (
+        lines.where(~value.rlike(r"^[ \t\r]*$"))
+        .withColumns(
+            {
+                "is_array": is_array,
+                "valid": F.is_valid_utf8(value),
+                "parsed": F.from_json(whole, "array<array<map<string,string>>>"),
+            }
+        )
+        .withColumn("objects", F.when(good, objects))
+        .withColumn("lost", F.col("objects").isNull() & (~F.col("valid") | taken))
+    )
+
+
+def _keys_and_doubtful(lines: DataFrame) -> tuple[set[str], set[str]]:
+    """The keys of all objects, and the URIs of files that have a line which would be lost."""
+    keys = F.flatten(F.transform("objects", lambda found: F.map_keys(found)))
+
+    def entry(key: Column, file: Column) -> Column:
+        return F.struct(key.alias("key"), file.alias("file"))
+
+    nothing = F.lit(None).cast("string")
+    entries = F.when(F.col("lost"), F.array(entry(nothing, F.col(SOURCE_FILE)))).otherwise(
+        F.transform(keys, lambda key: entry(key, nothing))
+    )
+    found = lines.select(F.explode(entries).alias("found")).distinct().collect()
+    pairs = [row["found"] for row in found]
+    return (
+        {pair["key"] for pair in pairs if pair["file"] is None},
+        {unquote(pair["file"]) for pair in pairs if pair["file"] is not None},
+    )
+
+
+def _copy(lines: DataFrame, scratch: str) -> None:
+    """Write lines so that Spark's reader of JSON takes each for what it is."""
+    file = F.col(SOURCE_FILE).alias("file")
+    value = F.when(F.col("valid"), F.col("value")).otherwise(as_latin_1(F.col("value")))
+    beginning = F.rtrim(F.to_json(F.struct(file)), F.lit("}"))
+    member = F.when(F.col("is_array"), F.lit(',"array":')).otherwise(F.lit(',"object":'))
+    good = F.concat(beginning, member, F.col("value"), F.lit("}"))
+    corrupt = F.to_json(F.struct(file, value.alias("corrupt")))
+    lines.select(F.when(F.col("objects").isNull(), corrupt).otherwise(good)).write.mode(
+        "overwrite"
+    ).text(scratch)
+
+
+def _read_copy(
+    spark: SparkSession, source: Source, names: Sequence[str], scratch: str
+) -> DataFrame:
+    one = _strings(names)
+    schema = StructType(
+        [
+            StructField("file", StringType()),
+            StructField("object", one),
+            StructField("array", ArrayType(one)),
+            StructField("corrupt", StringType()),
+        ]
+    )
+    copy = spark.read.schema(schema).json(scratch, mode="FAILFAST")
+    objects = F.coalesce(F.col("array"), F.array(F.col("object")))
+    rows = copy.select("file", "corrupt", F.explode(objects).alias("row"))
+    text = {name: F.col(f"row.{quoted(name)}") for name in names}
+    columns = arranged(source, text, F.col("corrupt"))
+    return rows.select(*columns, F.col("file").alias(SOURCE_FILE))
