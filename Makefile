@@ -100,7 +100,7 @@ keys: setup ## List the keys, whom they belong to, and what they open
 	@$(PY) -m api keys list $(ARGS)
 
 ##@ Checks
-.PHONY: lint test-unit test test-api test-faults
+.PHONY: lint test-unit test test-stop coverage test-api test-faults
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -110,7 +110,11 @@ lint: setup ## Check Python, SQL, shell, types, import borders and the rules of 
 	@.venv/bin/shellcheck stack/*.sh .ci/run
 test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest --ignore tests/compose -m "not integration" -n 2 $(ARGS)
-test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
+test: setup ## Run all tests but those of the images: ARGS="tests/dbt -k publish", TEST_STACK=keep for a warm stack
+	@.venv/bin/pytest --ignore tests/compose --durations 10 $(ARGS)
+test-stop: setup ## Stop and remove the stack that TEST_STACK=keep has left
+	@$(PY) -m tests.warm
+coverage: setup ## Run the tests and show which lines none of them has run: ARGS="tests/dbt"
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 test-api: setup ## Test the API with generated questions and requests: EXAMPLES=5000 or more
 	@API_EXAMPLES=$(or $(EXAMPLES),5000) .venv/bin/pytest tests/api $(ARGS)

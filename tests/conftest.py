@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "mesh" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.integration)
+
+
+_seconds: defaultdict[str, float] = defaultdict(float)
+_tests: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    area = "/".join(report.nodeid.split("::")[0].split("/")[:2])
+    _seconds[area] += report.duration
+    _tests[area] += report.when == "call"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show where the time went; fixtures count for the test that first needed them."""
+    if sum(_seconds.values()) < 10:
+        return
+    terminalreporter.section("seconds by area")
+    for area, seconds in sorted(_seconds.items(), key=lambda one: -one[1]):
+        terminalreporter.write_line(f"{seconds:8.1f} s  {_tests[area]:5} tests  {area}")

@@ -75,20 +75,16 @@
             {%- set same.yes = same.yes and read[name] == newest[name] -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for name, column in reads.items() if column == 'snapshot' -%}
-        {%- do newest.update({name: heads.get(name)}) -%}
+    {%- set read_heads = {} -%}
+    {%- for name, column in reads.items() -%}
+        {%- do read_heads.update({name: heads.get(name)}) -%}
+        {%- if column == 'snapshot' -%}{%- do newest.update({name: heads.get(name)}) -%}{%- endif -%}
     {%- endfor -%}
     {{ return({
         'read': read if usable.yes else {},
         'nothing_new': usable.yes and same.yes,
-        'next': {'version': recorded.version + 1, 'logic': logic, 'read': newest, 'heads': heads_of(reads, heads)},
+        'next': {'version': recorded.version + 1, 'logic': logic, 'read': newest, 'heads': read_heads},
     }) }}
-{% endmacro %}
-
-{% macro heads_of(reads, heads) %}
-    {%- set found = {} -%}
-    {%- for name in reads -%}{%- do found.update({name: heads.get(name)}) -%}{%- endfor -%}
-    {{ return(found) }}
 {% endmacro %}
 
 {% macro _history_of(name, relation) %}

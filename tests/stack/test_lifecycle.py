@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -50,7 +51,7 @@ def test_status_shows_every_service_healthy(mesh: Mesh) -> None:
 
 
 def test_logs_show_what_services_wrote(mesh: Mesh) -> None:
-    assert "Uvicorn running" in ok(mesh.stack("logs", "api", "--lines", "100000"))
+    assert "Uvicorn running" in ok(mesh.tour("logs", "api", "--lines", "100000"))
     assert "s3, metastore, thrift, api" in refused(mesh.stack("logs", "spark"))
 
 
@@ -105,7 +106,7 @@ def test_kill_of_everything_loses_nothing(served: Mesh) -> None:
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     served.up()
-    assert answers(served)
+    eventually(lambda: answers(served), seconds=30)
     assert served.count("bronze.pedido") == 3
 
 
@@ -114,7 +115,7 @@ def test_services_without_their_supervisor_are_taken_over(served: Mesh) -> None:
     os.kill(int((served.folder / "supervisord.pid").read_text()), signal.SIGKILL)
     served.up()
     assert not set(pids(served).values()) & set(before.values())
-    assert answers(served)
+    eventually(lambda: answers(served), seconds=30)
 
 
 def test_restart_of_one_service_leaves_the_others(served: Mesh) -> None:
@@ -125,6 +126,10 @@ def test_restart_of_one_service_leaves_the_others(served: Mesh) -> None:
     assert {n: p for n, p in after.items() if n != "api"} == {
         n: p for n, p in before.items() if n != "api"
     }
+
+
+def runs(supervisor: Supervisor, service: str) -> bool:
+    return supervisor.alive() and supervisor.states()[service].running
 
 
 @pytest.fixture
@@ -176,10 +181,7 @@ def test_interrupted_start_leaves_nothing_running(mesh: Mesh, other: dict[str, s
     # Each start goes on from what the one before has left.
     for service in ("s3", "metastore", "thrift"):
         process = mesh.start(sys.executable, "-m", "stack", "up", **other)
-        eventually(
-            lambda name=service: supervisor.alive() and supervisor.states()[name].running,
-            seconds=60,
-        )
+        eventually(partial(runs, supervisor, service), seconds=60)
         process.send_signal(signal.SIGINT)
         shown, _ = process.communicate(timeout=60)
         assert process.returncode == 130, shown
