@@ -8,6 +8,10 @@
         {%- set relation = node.schema ~ '.' ~ node.alias -%}
         {%- set head = heads.get(relation, {}) -%}
         {%- set checked = tests.get(table, []) | selectattr('status') | sort(attribute='test') | list -%}
+        {%- set found = [] -%}
+        {%- for test in checked -%}
+            {%- do found.append({'test': test.test, 'status': test.status, 'failures': test.failures}) -%}
+        {%- endfor -%}
         {%- set failed = checked | rejectattr('status', 'in', ('pass', 'warn')) | map(attribute='test') | list -%}
         {%- set missing = tests.get(table, []) | rejectattr('status') | map(attribute='test') | list -%}
         {%- set upstream = stored_tables(node.depends_on.nodes) | select('in', held) | list -%}
@@ -31,9 +35,10 @@
             'branch': build_branch() if table in held and head.branch else none,
             'snapshot_id': head.branch or head.main or none,
             'publish': table not in held and (head.branch or none) is not none,
-            'tests': checked,
+            'tests': found,
             'passed': checked | length - failed | length,
             'failed': failed,
+            'failing': checked | selectattr('test', 'in', failed) | selectattr('sql') | list,
             'reason': held.get(table),
         }) -%}
     {%- endfor -%}

@@ -14,11 +14,12 @@
     {%- if behind -%}{%- do log('Stayed behind, main is as it was:', info=true) -%}{%- endif -%}
     {%- for row in behind -%}
         {%- do log('  ' ~ row.relation ~ ': ' ~ row.reason, info=true) -%}
-        {%- for test in row.failed -%}
-            {%- set sql = failing_rows(test) -%}
-            {%- if row.branch and sql -%}
-                {%- do log('    the rows that fail ' ~ test ~ ": set spark.wap.branch = " ~ row.branch ~ "; " ~ sql, info=true) -%}
-            {%- endif -%}
+        {%- for test in row.failing if row.branch -%}
+            {%- do log(
+                '    the rows that fail ' ~ test.test ~ ': set spark.wap.branch=' ~ row.branch ~ '; '
+                ~ modules.re.sub('\\s+', ' ', test.sql).strip(),
+                info=true
+            ) -%}
         {%- endfor -%}
         {%- if row.branch -%}
             {%- do log(

@@ -21,6 +21,7 @@
                     'test': node.name,
                     'status': result.status | string if result else none,
                     'failures': result.failures or 0 if result else 0,
+                    'sql': result.node.compiled_code if result else none,
                 }) -%}
             {%- endfor -%}
         {%- endif -%}

@@ -50,6 +50,7 @@ def test_docs_have_every_table_with_its_columns(landed: Mesh) -> None:
         "bronze.cliente",
         "bronze.pedido",
         "malha.publications",
+        "malha.rejections",
         "prata_cliente",
         "prata_cliente_entregas",
         "prata_cliente_historia",
@@ -76,7 +77,12 @@ def test_docs_say_of_every_column_where_it_comes_from(landed: Mesh, tmp_path: Pa
             for origin in traced.columns(relation_of(node)):
                 assert "\n\nFrom " in node["columns"][origin.column]["description"]
                 beginnings = {one.relation for one in traced.sources(origin)}
-                assert beginnings <= {"bronze.cliente", "bronze.pedido", "malha.publications"}
+                assert beginnings <= {
+                    "bronze.cliente",
+                    "bronze.pedido",
+                    "malha.publications",
+                    "malha.rejections",
+                }
     total = Origin("ouro.resumo_cliente", "total")
     assert traced.sources(total) == (Origin("bronze.pedido", "valor"),)
 

@@ -122,7 +122,21 @@ def bare_argument(manifest: Json) -> None:
 
 
 def exposure(**changes: Any) -> Callable[[Json], None]:
-    return lambda manifest: manifest["exposures"]["exposure.malha.api"].update(changes)
+    """An exposure that keeps the rules, but for these changes."""
+    good = {
+        "name": "painel",
+        "type": "dashboard",
+        "unique_id": "exposure.malha.painel",
+        "resource_type": "exposure",
+        "package_name": "malha",
+        "path": "painel.yml",
+        "original_file_path": "models/painel.yml",
+        "fqn": ["malha", "painel"],
+        "owner": {"name": "Domínio Vendas", "email": "vendas@malha.example"},
+        "description": "What is sold.",
+        "depends_on": {"nodes": [PRODUCT], "macros": []},
+    }
+    return lambda manifest: manifest["exposures"].update({good["unique_id"]: good | changes})
 
 
 MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
@@ -171,7 +185,11 @@ MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
         macro("generate_schema_name", description=""),
     ),
     ("check_macro_arguments_description_populated", "generate_alias_name", bare_argument),
-    ("check_exposure_has_owner", "api", exposure(owner={"name": "Domínio Vendas", "email": None})),
+    (
+        "check_exposure_has_owner",
+        "painel",
+        exposure(owner={"name": "Domínio Vendas", "email": None}),
+    ),
     (
         "check_exposure_based_on_non_public_models",
         "prata_pedido",

@@ -125,7 +125,6 @@ def test_build_where_nothing_can_be_built_says_so_and_the_next_one_builds(shop: 
     assert "ouro.produto: it could not be built" in result.stdout
     assert "interrupt" not in result.stdout
     assert "vallor" in result.stdout
-    assert "\tat " not in result.stdout
     assert products(shop) == TWO
     shop.write("models/ouro/produto.sql", MODEL)
     deliver(shop, 3, 30)
