@@ -1,7 +1,6 @@
 """The rules of the mesh in dbt-bouncer.yml, each broken on purpose."""
 
 import copy
-import gc
 import json
 import logging
 import shutil
@@ -11,10 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from dbt_bouncer.cli import app as bouncer
+from dbt_bouncer import run_bouncer
 
 from malha.settings import ROOT
-from tests import inprocess
 from tests.conftest import run_parse
 from tests.mesh import ok
 
@@ -30,19 +28,6 @@ BRONZE_CLIENTE = "source.malha.bronze.cliente"
 BRONZE_PEDIDO = "source.malha.bronze.pedido"
 
 
-def _bouncer(arguments: list[str]) -> None:
-    """dbt-bouncer's command line; what it changes of the log's settings is as before in the end."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    thresholds = gc.get_threshold()
-    try:
-        bouncer(["run", *arguments])
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        gc.set_threshold(*thresholds)
-
-
 def failures_of(manifest: Json, folder: Path) -> dict[str, list[str]]:
     """The messages of each rule that a manifest breaks; none where dbt-bouncer passes it."""
     config = CONFIG | {
@@ -52,15 +37,25 @@ def failures_of(manifest: Json, folder: Path) -> dict[str, list[str]]:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "dbt-bouncer.yml").write_text(yaml.safe_dump(config))
     report = folder / "report.json"
-    arguments = ["--config-file", str(folder / "dbt-bouncer.yml"), "--output-file", str(report)]
-    result = inprocess.call(_bouncer, [*arguments, "--output-only-failures"], {}, name="bouncer")
-    assert result.returncode in (0, 1), result.stdout + result.stderr
+    code = _bounce(folder / "dbt-bouncer.yml", report)
+    assert code in (0, 1)
     found: dict[str, list[str]] = {}
     for failure in json.loads(report.read_text()):
         name = failure["check_run_id"].split(":")[0]
         found.setdefault(name, []).append(failure["failure_message"])
-    assert bool(found) == (result.returncode == 1), result.stdout
+    assert bool(found) == (code == 1)
     return found
+
+
+def _bounce(config: Path, report: Path) -> int:
+    """Run dbt-bouncer; what it changes of the log's settings is as before in the end."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        return run_bouncer(config_file=config, output_file=report, output_only_failures=True)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def test_project_keeps_all_rules(parsed_manifest: Json, tmp_path: Path) -> None:
