@@ -1,15 +1,15 @@
 """A batch of landing files as one DataFrame: declared columns as text, the others in a map."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
+from ingest.csv_files import read_csv
 from ingest.errors import SPARK_ERRORS, DeliveryError, spark_reason
-from ingest.frames import CORRUPT, arranged, readable_together, reader, source_file
+from ingest.frames import arranged, reader, source_file
 from ingest.json_lines import read_json
 from ingest.landing import Delivery, check_columns, csv_headers
 from malha import s3
@@ -38,7 +38,7 @@ def read(
         case "csv":
             deliveries = csv_headers(source, uris, settings)
             undeclared = check_columns(source, deliveries)
-            frame = _read_csv(spark, source, deliveries)
+            frame = read_csv(spark, source, deliveries)
         case "json":
             frame, undeclared = read_json(spark, source, uris, scratch_uri(source, settings))
         case "parquet":
@@ -63,38 +63,6 @@ def _decimal_point(name: str) -> Column:
     column = F.col(f"`{name}`")
     number = F.translate(F.trim(column), ",.", ".")
     return F.when(column.rlike(_DECIMAL_COMMA), number).otherwise(column)
-
-
-def _read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery]) -> DataFrame:
-    """Read CSV files by the names in each one's header.
-
-    Spark matches columns by position, so files are read together only where their headers agree.
-    """
-    by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for delivery in deliveries:
-        by_header[delivery.columns].append(delivery.uri)
-    csv = reader(spark).options(
-        header=True,
-        sep=source.landing.separator,
-        encoding=source.landing.encoding,
-        multiLine=source.landing.multiline,
-        escape='"',
-        mode="PERMISSIVE",
-        columnNameOfCorruptRecord=CORRUPT,
-        # With it, a line with too many or too few fields goes unnoticed wherever the file has a
-        # column that is not selected.
-        columnPruning=False,
-    )
-    frames = []
-    for header, uris in by_header.items():
-        # Names of no one's choice: a file's own may differ by case only, or be `_corrupt`.
-        fields = [f"c{position}" for position in range(len(header))]
-        schema = StructType([StructField(name, StringType()) for name in (*fields, CORRUPT)])
-        text = {name: F.col(field) for name, field in zip(header, fields, strict=True)}
-        for group in readable_together(uris):
-            frame = csv.schema(schema).csv(group)
-            frames.append(frame.select(*arranged(source, text, F.col(CORRUPT)), source_file()))
-    return reduce(DataFrame.unionByName, frames)
 
 
 def _read_parquet(

@@ -21,6 +21,11 @@ sources:
       - name: vazia
         config: {meta: {landing: {path: nada/vazia, format: csv}}}
         columns: *visita
+      - name: nota
+        config: {meta: {landing: {path: notas/nota, format: csv, separator: §, multiline: true}}}
+        columns:
+          - {name: nota_id, data_type: string}
+          - {name: texto, data_type: string}
       - name: preco
         config:
           meta:
