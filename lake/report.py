@@ -1,7 +1,7 @@
 """What the commands print."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from rich.filesize import decimal
@@ -56,8 +56,8 @@ def history_json(entries: Iterable[Entry]) -> str:
     return _json(rows)
 
 
-def _json(rows: list[dict[str, object]]) -> str:
-    return json.dumps(rows, indent=2, default=datetime.isoformat)  # type: ignore[arg-type]
+def _json(rows: Sequence[Mapping[str, object]]) -> str:
+    return json.dumps(rows, indent=2, default=datetime.isoformat)
 
 
 def change(before: object, after: object) -> str:

@@ -25,14 +25,14 @@ def check_free(port: Port) -> None:
     except OSError as error:
         raise StackError(f"there is no address {port.host!r} to listen on ({error})") from None
     deadline = time.monotonic() + _ENDING_WITHIN
-    while (error := _bind(family, address)) is not None:
+    while (problem := _bind(family, address)) is not None:
         holder = _holder(port.number)
         if holder is None and time.monotonic() < deadline:
             time.sleep(0.2)
             continue
         variable = port.variable + (f" + {port.offset}" if port.offset else "")
         raise PortInUseError(
-            f"port {port.number} ({variable}) cannot be used: {holder or error}. "
+            f"port {port.number} ({variable}) cannot be used: {holder or problem}. "
             f"Stop that, or choose another port: "
             f"make up {port.variable}={port.number - port.offset + 100}"
         )
