@@ -4,6 +4,9 @@
         if row[0].startswith('malha.publishing.') -%}
         {%- do begun.update({row[0]: row[1]}) -%}
     {%- endfor -%}
+    {%- if not begun -%}{{ return('') }}{%- endif -%}
+    {#- One that is under way has the turn, and is over once it is ours. -#}
+    {%- do take_turn() -%}
     {%- for name, relations in begun.items() -%}
         {%- set branch = name.split('.')[-1] -%}
         {%- for relation in relations.split() -%}
@@ -16,4 +19,5 @@
             alter table {{ target.schema }}.publications unset tblproperties if exists ('{{ name }}')
         {%- endcall %}
     {%- endfor -%}
+    {%- do end_turn() -%}
 {% endmacro %}

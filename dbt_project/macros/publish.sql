@@ -12,6 +12,8 @@
     {%- endfor -%}
     {%- if dry_run() -%}{{ return(forget_dry_run(written, branch)) }}{%- endif -%}
 
+    {#- From here until the last table has moved, no other build publishes. -#}
+    {%- do take_turn() -%}
     {%- set heads = table_heads(written, branch) -%}
     {%- set rows = judge(tables, tests_by_table(results), heads) -%}
     {%- set passed = rows | selectattr('publish') | map(attribute='relation') | list -%}
@@ -29,6 +31,7 @@
             alter table {{ target.schema }}.publications unset tblproperties if exists ({{ publishing }})
         {%- endcall %}
     {%- endif -%}
+    {%- do end_turn() -%}
     {%- do say_publications(rows) -%}
     {%- if heads.values() | selectattr('moved') | list -%}
         {%- do exceptions.raise_compiler_error(

@@ -239,7 +239,8 @@ def test_seed_is_published_when_tested_and_never_dropped(project: Project) -> No
 )
 def test_snapshot_keeps_what_was(project: Project, strategy: str) -> None:
     project.mesh.execute(
-        "create or replace table bronze.venda (id int, valor int, momento timestamp) using iceberg",
+        "drop table bronze.venda purge",
+        "create table bronze.venda (id int, valor int, momento timestamp) using iceberg",
         "insert into bronze.venda values (1, 10, timestamp'2026-01-01 00:00:00')",
     )
     project.write(
