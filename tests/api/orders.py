@@ -49,10 +49,15 @@ def drop(mesh: Mesh) -> None:
     mesh.query("drop table ouro.cliente_pedido purge")
 
 
+def of_all() -> dict[str, Any]:
+    """Parameters of all rows, by which nobody has asked before, so that no cache has the answer."""
+    return {"pedido_id__ne": -next(_numbers)}
+
+
 def ask_anew(api: Running, request_id: str = "") -> httpx.Response:
-    """All rows, by a question that nobody has asked before, so that no cache has its answer."""
+    """All rows, by a question that no cache has the answer to."""
     headers = {"x-request-id": request_id} if request_id else None
-    answer: httpx.Response = api.get(PATH, headers, pedido_id__ne=-next(_numbers))
+    answer: httpx.Response = api.get(PATH, headers, **of_all())
     return answer
 
 
