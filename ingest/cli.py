@@ -14,6 +14,7 @@ from ingest.sources import check_services, select
 from malha.console import Console, run_app, say_error, say_note, say_warning
 from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
+from malha.project import ensure_manifest
 from malha.settings import Settings, load
 
 # What needs Spark is imported where Spark is needed: a run that finds nothing new is a short one.
@@ -73,6 +74,7 @@ def ingest(
     if since and not replay:
         raise typer.BadParameter("it is for --replay only", param_hint="--since")
     settings = load()
+    ensure_manifest(settings)
     selected = select(Manifest(settings.manifest_path), sources or [])
     if show_list:
         console.print(_source_table(selected, settings))
