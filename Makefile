@@ -37,7 +37,7 @@ clean: setup ## Stop them and remove all data
 land: setup ## Copy a folder's files to the landing area: FOLDER=data/samples/varejo
 	@$(PY) -m stack land $(FOLDER)
 ingest: setup ## Append what has landed to bronze: ARGS="cliente pedido" for these alone
-	@.venv/bin/dbt --quiet parse && $(PY) -m ingest $(ARGS)
+	@$(PY) -m ingest $(ARGS)
 dbt: setup ## Run dbt: ARGS="build", ARGS="docs serve"
 	@.venv/bin/dbt $(ARGS)
 build: setup ## Run dbt build, then show rules and rejections: ARGS="--select cliente_pedido+" for some

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ingest.landing import landing_uri
+from ingest.landing import has_landed, landing_uri
 from ingest.pending import up_to_date
-from ingest.sources import check_landing, check_services, select
-from malha.console import Console, run_app, say_error, say_warning
+from ingest.sources import check_services, select
+from malha.console import Console, run_app, say_error, say_note, say_warning
 from malha.errors import MalhaError
 from malha.manifest import Manifest, Source
+from malha.project import ensure_manifest
 from malha.settings import Settings, load
 
 # What needs Spark is imported where Spark is needed: a run that finds nothing new is a short one.
@@ -73,6 +74,7 @@ def ingest(
     if since and not replay:
         raise typer.BadParameter("it is for --replay only", param_hint="--since")
     settings = load()
+    ensure_manifest(settings)
     selected = select(Manifest(settings.manifest_path), sources or [])
     if show_list:
         console.print(_source_table(selected, settings))
@@ -82,6 +84,11 @@ def ingest(
         failures = _replay(selected, settings, since.date() if since else None)
     else:
         failures = _ingest(selected, settings)
+        for source in selected if sources else []:
+            if not has_landed(source, settings):
+                say_note(
+                    f"source {source.name}: nothing has landed at {landing_uri(source, settings)}"
+                )
     for failure in failures:
         say_error(failure)
     if failures:
@@ -94,16 +101,14 @@ def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
     Returns:
         The failures.
     """
-    landed, failures = _with_landing(selected, settings)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        states = list(pool.map(partial(up_to_date, settings=settings), landed))
-    pending = [source for source, done in zip(landed, states, strict=True) if not done]
-    idle = [source.name for source in landed if source not in pending]
+        states = list(pool.map(partial(up_to_date, settings=settings), selected))
+    pending = [source for source, done in zip(selected, states, strict=True) if not done]
+    idle = [source.name for source in selected if source not in pending]
     if not pending:
         _show("ingested", None, idle)
-        if landed:
-            console.print("nothing new has landed")
-        return failures
+        console.print("nothing new has landed")
+        return []
 
     from ingest.runs import run_all
     from ingest.stream import SourceRun
@@ -113,7 +118,7 @@ def _ingest(selected: list[Source], settings: Settings) -> list[MalhaError]:
 
     results = run_all(pending, work, settings)
     _show("ingested", results, idle)
-    return [*failures, *results.failures.values()]
+    return list(results.failures.values())
 
 
 def _replay(selected: list[Source], settings: Settings, since: date | None) -> list[MalhaError]:
@@ -160,22 +165,6 @@ def _show(title: str, results: "Results | None", idle: list[str]) -> None:
             )
     if table.row_count:
         console.print(table)
-
-
-def _with_landing(
-    selected: list[Source], settings: Settings
-) -> tuple[list[Source], list[MalhaError]]:
-    """The sources for which something has landed, and the failures of the others."""
-    landed: list[Source] = []
-    failures: list[MalhaError] = []
-    for source in selected:
-        try:
-            check_landing(source, settings)
-        except MalhaError as error:
-            failures.append(error)
-        else:
-            landed.append(source)
-    return landed, failures
 
 
 def _source_table(selected: list[Source], settings: Settings) -> Table:

@@ -3,7 +3,6 @@
 MalhaError
 └── IngestError
     ├── UnknownSourceError    no such source, or it declares no landing
-    ├── LandingError          the landing path is missing
     ├── DeliveryError         a delivered file cannot be accepted
     ├── LockedError           another process ingests the source
     ├── LostLockError         this run no longer holds the source's lock
@@ -25,10 +24,6 @@ class IngestError(MalhaError):
 
 class UnknownSourceError(IngestError):
     """No dbt source of that name declares a landing."""
-
-
-class LandingError(IngestError):
-    """A source's landing path does not exist."""
 
 
 class DeliveryError(IngestError):

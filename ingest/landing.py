@@ -5,6 +5,7 @@ import csv
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest.errors import DeliveryError
@@ -28,6 +29,21 @@ def landing_uri(source: Source, settings: Settings) -> str:
     return f"{settings.landing_uri.rstrip('/')}/{source.landing.path}"
 
 
+def has_landed(source: Source, settings: Settings) -> bool:
+    """Whether there is anything where the source's files arrive.
+
+    Raises:
+        UnreachableError: the store does not answer.
+    """
+    bucket, prefix = s3.split_uri(landing_uri(source, settings))
+    with s3.reporting(settings):
+        client = s3.client(settings)
+        with suppress(client.exceptions.NoSuchBucket):
+            answer = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)
+            return bool(answer["KeyCount"])
+    return False
+
+
 def landed(source: Source, settings: Settings) -> Iterator[str]:
     """The URIs of the source's files, as they are now.
 
@@ -36,8 +52,9 @@ def landed(source: Source, settings: Settings) -> Iterator[str]:
     """
     bucket, prefix = s3.split_uri(landing_uri(source, settings))
     prefix = f"{prefix}/"
-    with s3.reporting(settings):
-        for found in s3.objects(s3.client(settings), bucket, prefix):
+    client = s3.client(settings)
+    with s3.reporting(settings), suppress(client.exceptions.NoSuchBucket):
+        for found in s3.objects(client, bucket, prefix):
             parts = found["Key"].removeprefix(prefix).split("/")
             if found["Size"] and not any(_hidden(part) for part in parts):
                 yield f"s3a://{bucket}/{found['Key']}"

@@ -47,12 +47,18 @@ def _has_columns(source: Source, settings: Settings) -> bool:
 
 
 def _seen(source: Source, settings: Settings) -> set[str] | None:
-    """The URIs of all files that were read; None where a batch is still to be done."""
+    """The URIs of all files that were read; None where a batch is still to be done.
+
+    Without a checkpoint there was no batch.
+    """
     with s3.reporting(settings):
         client = s3.client(settings)
         bucket, prefix = s3.split_uri(f"{settings.checkpoint_uri}/{source.name}")
         found = s3.objects(client, bucket, f"{prefix}/")
-        keys = {one["Key"].removeprefix(f"{prefix}/") for one in found}
+        names = (one["Key"].removeprefix(f"{prefix}/") for one in found)
+        keys = {name for name in names if not name.endswith("/")}  # some stores list folders too
+        if not keys:
+            return set()
 
         def read(key: str) -> list[str]:
             body = client.get_object(Bucket=bucket, Key=f"{prefix}/{key}")["Body"].read()

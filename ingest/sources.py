@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ingest.errors import LandingError, UnknownSourceError
+from ingest.errors import UnknownSourceError
 from ingest.landing import landing_uri as landing_uri
 from ingest.lock import exclusive as exclusive
 from malha import metastore, s3
@@ -35,26 +35,3 @@ def check_services(settings: Settings) -> None:
     """
     s3.check(settings)
     metastore.check(settings)
-
-
-def check_landing(source: Source, settings: Settings) -> None:
-    """Check that something has ever landed for the source.
-
-    Raises:
-        LandingError: its landing path does not exist.
-        UnreachableError: the store does not let it be seen.
-    """
-    uri = landing_uri(source, settings)
-    bucket, prefix = s3.split_uri(uri)
-    with s3.reporting(settings):
-        client = s3.client(settings)
-        try:
-            answer = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/", MaxKeys=1)
-            found = answer["KeyCount"]
-        except client.exceptions.NoSuchBucket:
-            found = 0
-    if not found:
-        raise LandingError(
-            f"source {source.name}: nothing has landed at {uri}: put {source.landing.format} "
-            "files there, or correct config.meta.landing.path of the source"
-        )

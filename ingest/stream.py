@@ -16,7 +16,7 @@ from pyspark.sql.types import BinaryType, LongType, StringType, StructType, Time
 
 from ingest import bronze, frames, readers
 from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
-from ingest.landing import landing_uri
+from ingest.landing import has_landed, landing_uri
 from ingest.lock import Lock, exclusive
 from ingest.session import jvm_pid, log_path
 from malha.errors import MalhaError
@@ -87,6 +87,8 @@ class SourceRun:
     def _run(self, lock: Lock, tick: Callable[[int, int], None]) -> None:
         with _PREPARING:
             bronze.prepare(self._spark, self._source)
+        if not has_landed(self._source, self._settings):
+            return  # Spark takes a folder that is not there for a mistake
         files = (
             self._spark.readStream.format("binaryFile")
             .schema(_FILE_SCHEMA)

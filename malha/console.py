@@ -58,6 +58,11 @@ def say_warning(text: str) -> None:
     errors.print(Text.assemble(("warning: ", "bold yellow"), text))
 
 
+def say_note(text: str) -> None:
+    """Print what the user may want to know, as it is."""
+    errors.print(Text.assemble(("note: ", "bold"), text))
+
+
 def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """Run a command line: a MalhaError is a message and its exit code, Ctrl-C is 130.
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from malha.console import Console, run_app
 from malha.errors import UnreachableError
+from malha.project import ensure_manifest
 from malha.settings import child_environment, load
 from malha.spark import spark_environment
 from stack import demo as tour
@@ -72,7 +73,7 @@ def down() -> None:
 def restart(service: Annotated[str, typer.Argument(help="s3, metastore, thrift or api")]) -> None:
     """Stop and start one service; the API after a product was added, for example."""
     settings = load()
-    lifecycle.ensure_manifest(settings)
+    ensure_manifest(settings)
     lifecycle.restart(settings, service, _say)
 
 

@@ -2,15 +2,14 @@
 
 import fcntl
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from malha.errors import UnreachableError
 from malha.interrupt import Interrupt
-from malha.settings import ROOT, Settings, child_environment, load
+from malha.project import ensure_manifest
+from malha.settings import Settings, load
 from stack import first_key, storage
 from stack.errors import ServiceError, StackError
 from stack.ports import check_free
@@ -138,32 +137,6 @@ def clean(settings: Settings, report: Report) -> bool:
     down(settings, report)
     shutil.rmtree(settings.stack_dir)
     return True
-
-
-def ensure_manifest(settings: Settings) -> None:
-    """Let dbt write its manifest where it is missing or older than the project.
-
-    Raises:
-        StackError: dbt refuses the project.
-    """
-    if settings.manifest_path.exists():
-        written = settings.manifest_path.stat().st_mtime
-        project = ROOT / "dbt_project"
-        inputs = [ROOT / "profiles.yml", project / "dbt_project.yml"]
-        for name in ("models", "macros", "tests"):
-            inputs += [project / name, *(project / name).rglob("*")]
-        if all(path.stat().st_mtime <= written for path in inputs):
-            return
-    result = subprocess.run(
-        [f"{sys.prefix}/bin/dbt", "--quiet", "parse"],
-        cwd=ROOT,
-        env=child_environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if result.returncode:
-        raise StackError(f"dbt cannot read the project:\n{result.stdout.strip()}")
 
 
 def _running(supervisor: Supervisor) -> set[str]:

@@ -1,8 +1,11 @@
 """Which files `malha-ingest` accepts, and what bronze has of them."""
 
+import os
+import shutil
 from pathlib import Path
 
-from tests.conftest import parse
+import pytest
+
 from tests.ingest.support import counts
 from tests.mesh import Mesh, ok, refused
 
@@ -80,21 +83,42 @@ def test_file_that_is_no_parquet_is_refused(empty: Mesh, extended: dict[str, str
     assert empty.count("bronze.estoque") == 0
 
 
-def test_column_declared_later_is_added_to_the_table(
-    empty: Mesh, extended: dict[str, str], tmp_path: Path
-) -> None:
-    empty.put("visitas/visita/a.jsonl", '{"visita_id": 1}\n')
-    ok(empty.ingest("visita", **extended))
-    project = Path(extended["DBT_PROJECT_DIR"])
-    sources = project / "models/_extra__sources.yml"
+@pytest.fixture
+def own(extended: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Variables of a project that a test may change; its manifest was written just now."""
+    project = tmp_path / "dbt_project"
+    shutil.copytree(extended["DBT_PROJECT_DIR"], project)
+    os.utime(project / "target/manifest.json")
+    return {"DBT_PROJECT_DIR": str(project), "DBT_TARGET_PATH": str(project / "target")}
+
+
+def declare_nota(variables: dict[str, str]) -> None:
+    """Declare a column more of the visits, and let dbt know nothing of it."""
+    sources = Path(variables["DBT_PROJECT_DIR"]) / "models/_extra__sources.yml"
     text = sources.read_text()
     sources.write_text(text.replace("- {name: tags", "- {name: nota}\n          - {name: tags", 1))
-    try:
-        parse(project, tmp_path)
-    finally:
-        sources.write_text(text)
+
+
+def test_column_declared_later_is_added_to_the_table(empty: Mesh, own: dict[str, str]) -> None:
+    empty.put("visitas/visita/a.jsonl", '{"visita_id": 1}\n')
+    ok(empty.ingest("visita", **own))
+    declare_nota(own)
     empty.put("visitas/visita/b.jsonl", '{"visita_id": 9, "nota": 10}\n')
-    variables = extended | {"DBT_TARGET_PATH": str(tmp_path)}
-    assert counts(ok(empty.ingest("visita", **variables)), "visita") == (1, 1, 0)
+    assert counts(ok(empty.ingest("visita", **own)), "visita") == (1, 1, 0)
     query = "select visita_id, nota from bronze.visita order by 1"
     assert empty.query(query) == [("1", None), ("9", "10")]
+
+
+def test_replay_reads_a_column_declared_since(empty: Mesh, own: dict[str, str]) -> None:
+    empty.put("visitas/visita/a.jsonl", '{"visita_id": 1, "nota": 10}\n')
+    ok(empty.ingest("visita", **own))
+    declare_nota(own)
+    ok(empty.ingest("--replay", "visita", **own))
+    assert empty.query("select visita_id, nota, _extra from bronze.visita") == [("1", "10", None)]
+
+
+def test_project_that_dbt_cannot_read_is_named(mesh: Mesh, own: dict[str, str]) -> None:
+    (Path(own["DBT_PROJECT_DIR"]) / "models/_bad.yml").write_text("models: [")
+    message = refused(mesh.ingest("visita", **own))
+    assert "dbt cannot read the project:" in message
+    assert "_bad.yml" in message
