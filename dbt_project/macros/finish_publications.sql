@@ -11,7 +11,13 @@
         {%- set branch = name.split('.')[-1] -%}
         {%- for relation in relations.split() -%}
             {%- set head = table_heads([relation], branch)[relation] -%}
-            {%- if head.branch and not head.moved -%}
+            {%- if head.moved -%}
+                {%- do record_publications([{
+                    'model': relation.split('.')[-1], 'relation': relation, 'branch': branch, 'snapshot_id': head.branch,
+                    'passed': 0, 'failed': [], 'tests': [],
+                    'reason': 'another writer moved it while it was published: run dbt build again',
+                }]) -%}
+            {%- elif head.branch -%}
                 {%- do forward(relation, branch, [branch]) -%}
             {%- endif -%}
         {%- endfor -%}

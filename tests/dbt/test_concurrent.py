@@ -73,8 +73,11 @@ def test_of_two_builds_of_a_table_each_is_published_or_says_to_run_again(shop: P
 
 
 def test_what_moved_main_during_a_build_is_not_overwritten(shop: Project) -> None:
+    # A test that takes as long as the delete needs.
+    slow = "reflect('java.lang.Thread', 'sleep', bigint(10000)) = 'x'"
+    shop.write("tests/lento.sql", f"select id from {{{{ ref('frutas') }}}} where {slow} limit 1")
     build = start(shop, "--select", "frutas", target="target/moved")
-    shown = wait_for(build, "OK created sql table model ouro.frutas")
+    shown = wait_for(build, "START test lento")
     shop.mesh.query("delete from ouro.frutas where id = 1")
     shown += build.communicate(timeout=300)[0]
     assert build.returncode == 2, shown
