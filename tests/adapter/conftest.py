@@ -1,5 +1,6 @@
-"""dbt-labs' tests of adapters, run on the mesh with this project's macros in place of dbt-spark's."""
+"""dbt-labs' tests of adapters, on the mesh and with this project's macros."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,24 +26,30 @@ def on_the_mesh(mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     variables = mesh.variables | {"DBT_LOG_PATH": str(tmp_path_factory.mktemp("logs"))}
     with inprocess.environment(variables):
         for name in ("DBT_PROJECT_DIR", "DBT_TARGET_PATH", "DBT_PROFILES_DIR"):
-            inprocess.os.environ.pop(name, None)
+            os.environ.pop(name, None)
         yield
 
 
 @pytest.fixture(scope="class")
-def logs_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+def logs_dir(  # type: ignore[no-redef]
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
     return str(tmp_path_factory.mktemp("logs"))
 
 
 @pytest.fixture(scope="class")
-def dbt_profile_target(mesh: Mesh) -> dict[str, Any]:
+def dbt_profile_target(  # type: ignore[no-redef]
+    mesh: Mesh,
+) -> dict[str, Any]:
     profile = yaml.safe_load((ROOT / "profiles.yml").read_text())
     target: dict[str, Any] = profile["malha"]["outputs"]["dev"]
     return target | {"host": mesh.settings.thrift_host, "port": mesh.settings.thrift_port}
 
 
 @pytest.fixture(scope="class")
-def dbt_project_yml(project_root: Path, project_config_update: dict[str, Any]) -> dict[str, Any]:
+def dbt_project_yml(  # type: ignore[no-redef]
+    project_root: Path, project_config_update: dict[str, Any]
+) -> dict[str, Any]:
     """What a test declares, with the hooks and defaults of the mesh's own project."""
     declared: dict[str, Any] = {
         "name": "test",
