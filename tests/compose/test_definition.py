@@ -13,6 +13,8 @@ from malha.settings import ROOT, Settings
 from tests.compose.containers import PUBLISHED, Containers
 from tests.mesh import ok, refused
 
+pytestmark = pytest.mark.smoke
+
 GIB = 2**30
 
 # Variables of programs that are not the mesh's own.

@@ -36,6 +36,7 @@ def rows(stack: Containers | Mesh, table: str) -> list[tuple[object, ...]]:
     return sorted(stack.query(f"select {kept} from {table}"), key=repr)
 
 
+@pytest.mark.smoke
 def test_demo_prints_the_counts_and_answers_of_the_embedded_one(demo: str) -> None:
     readme = (ROOT / "README.md").read_text()
     shown = re.search(r"<!-- demo -->\n```console\n(.*?)```", readme, re.S)
@@ -51,6 +52,7 @@ def test_demo_prints_the_counts_and_answers_of_the_embedded_one(demo: str) -> No
             assert line in demo
 
 
+@pytest.mark.smoke
 def test_all_is_healthy_and_nothing_runs_as_root(minimo: Containers) -> None:
     assert minimo.healthy(*SERVICES)
     names = [state["Name"] for states in minimo.states().values() for state in states]
@@ -62,6 +64,7 @@ def test_all_is_healthy_and_nothing_runs_as_root(minimo: Containers) -> None:
         assert not [line for line in top if line.split()[1] == "0"], name
 
 
+@pytest.mark.smoke
 def test_rest_answers_on_the_published_port(minimo: Containers) -> None:
     assert minimo.get("/api/cliente-pedido?limit=3").json() == CLIENTE_PEDIDO
     assert minimo.get("/api/cliente-pedido/1").json() == [CLIENTE_PEDIDO[0], CLIENTE_PEDIDO[2]]
@@ -127,6 +130,7 @@ except e.ClientError as error:
 """
 
 
+@pytest.mark.smoke
 def test_reader_reads_ouro_and_nothing_else(minimo: Containers) -> None:
     of_prata = minimo.query("select file_path from prata.cliente_entregas.files")[0][0]
     env = (minimo.folder / ".env").read_text()
@@ -142,6 +146,7 @@ def test_reader_reads_ouro_and_nothing_else(minimo: Containers) -> None:
     assert said.split() == ["1", *["AccessDenied"] * 6]
 
 
+@pytest.mark.smoke
 def test_wrong_secret_of_the_store_is_a_message(minimo: Containers) -> None:
     result = minimo.job("-e", "AWS_SECRET_ACCESS_KEY=wrong-secret", "ingest")
     assert result.returncode == 1

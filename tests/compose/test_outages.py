@@ -12,7 +12,10 @@ from tests.mesh import eventually, ok
 QUESTION = "/api/cliente-pedido/1"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "service",
+    [pytest.param(name, marks=pytest.mark.smoke if name == "thrift" else ()) for name in SERVICES],
+)
 def test_restart_under_load_gives_no_wrong_answer(minimo: Containers, service: str) -> None:
     expected = f"200 {minimo.get(QUESTION).text}"
     with minimo.load(QUESTION) as seen:
