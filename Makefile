@@ -55,7 +55,8 @@ samples: setup ## Make data/samples/varejo again
 
 ##@ The mesh in containers: needs Docker with Compose, and nothing that `make setup` installs
 .PHONY: compose-env compose-up compose-down compose-status compose-logs compose-demo
-.PHONY: compose-land compose-backup compose-restore compose-clean compose-test
+.PHONY: compose-land compose-backup compose-restore compose-clean
+.PHONY: compose-test compose-test-all
 compose-env: ## Write .env with random secrets; what it has already stays
 	@sh stack/compose-env.sh
 compose-up: ## Build, start and wait until all is healthy: WORKERS=2 for a Spark cluster
@@ -76,7 +77,9 @@ compose-restore: ## Read a backup into a mesh without tables: FROM=backups/monda
 	@sh stack/compose.sh restore $(FROM)
 compose-clean: ## Stop the containers and remove all their data
 	@docker compose --profile '*' down --volumes
-compose-test: setup ## Run the tests of the images on containers of their own: ARGS="-k backup" for some
+compose-test: setup ## Build the images, and run the smoke tests on containers of their own: ARGS="-k demo" for some
+	@.venv/bin/pytest tests/compose -m smoke $(ARGS)
+compose-test-all: setup ## Run all their tests: cluster, outages, recovery and schema too: ARGS="-k backup" for some
 	@.venv/bin/pytest tests/compose $(ARGS)
 
 ##@ The lake
