@@ -37,6 +37,11 @@ def source_file() -> Column:
     return F.col("_metadata.file_path").alias(SOURCE_FILE)
 
 
+def quoted(name: str) -> str:
+    """A name as Spark's SQL takes it, whatever letters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def as_latin_1(text: Column) -> Column:
     """A text's bytes, one letter each: so what is not UTF-8 can be shown, and none is lost."""
     return F.decode(text.cast("binary"), "ISO-8859-1")

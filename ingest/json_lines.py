@@ -8,7 +8,6 @@ a member of an object and every other one a text.
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 from urllib.parse import unquote
@@ -22,6 +21,7 @@ from ingest.frames import (
     SOURCE_FILE,
     arranged,
     as_latin_1,
+    quoted,
     readable_together,
     reader,
     source_file,
@@ -46,15 +46,12 @@ def read_json(
     Raises:
         DeliveryError: two keys differ by case only.
     """
-    keys, doubtful = _keys_and_doubtful(_judged(spark, uris))
+    lines = _judged(spark, uris)
+    keys, doubtful = _keys_and_doubtful(lines)
     undeclared = keys - set(source.columns)
     names = [*source.columns, *sorted(undeclared)]
-    folded = Counter(name.casefold() for name in names)
-    if alike := [name for name in names if folded[name.casefold()] > 1]:
-        raise DeliveryError(
-            f"source {source.name}: the keys {', '.join(alike)} differ by case only "
-            f"(in {uris[0]} or a file after it): deliver it again with one of them"
-        )
+    if alike := _alike(names):
+        raise DeliveryError.of(_with_keys(lines, alike))
     frames = []
     if doubtful:
         _copy(_judged(spark, sorted(doubtful)), scratch)
@@ -68,9 +65,27 @@ def read_json(
     return reduce(DataFrame.unionByName, frames), undeclared
 
 
-def quoted(name: str) -> str:
-    """A name as Spark's SQL takes it, whatever letters it has."""
-    return "`" + name.replace("`", "``") + "`"
+def _alike(names: Sequence[str]) -> dict[str, str]:
+    """The names that differ by case only from one before them, and that one."""
+    first: dict[str, str] = {}
+    pairs = [(name, first.setdefault(name.casefold(), name)) for name in names]
+    return {name: before for name, before in pairs if name != before}
+
+
+def _with_keys(lines: DataFrame, alike: dict[str, str]) -> dict[str, str]:
+    """What is to be said of each file that has one of these keys, by its URI."""
+    key = F.explode(_keys()).alias("key")
+    found = lines.select(SOURCE_FILE, key).where(F.col("key").isin(*alike)).distinct().collect()
+    return {
+        unquote(row[SOURCE_FILE]): f"its key {row['key']} differs by case only from "
+        f"{alike[row['key']]}: deliver it again with that name"
+        for row in found
+    }
+
+
+def _keys() -> Column:
+    """The keys of a judged line's objects."""
+    return F.flatten(F.transform("objects", lambda found: F.map_keys(found)))
 
 
 def _strings(names: Sequence[str]) -> StructType:
@@ -97,7 +112,9 @@ def _judged(spark: SparkSession, uris: Sequence[str]) -> DataFrame:
     ends = F.map_contains_key(F.get(F.get("parsed", 1), 0), end) & (F.size("parsed") == 2)
     one = is_array | (F.size(objects) == 1)
     good = F.col("valid") & ends & one & F.forall(objects, lambda found: found.isNotNull())
-    first = F.from_json(value, "array<map<string,string>>")
+    first = F.when(is_array, F.from_json(value, "array<map<string,string>>")).otherwise(
+        F.array(F.from_json(value, "map<string,string>"))
+    )
     taken = F.coalesce(F.forall(first, lambda found: found.isNotNull()), F.lit(False))
     lines = reduce(
         DataFrame.unionByName,
@@ -122,14 +139,13 @@ def _judged(spark: SparkSession, uris: Sequence[str]) -> DataFrame:
 
 def _keys_and_doubtful(lines: DataFrame) -> tuple[set[str], set[str]]:
     """The keys of all objects, and the URIs of files that have a line which would be lost."""
-    keys = F.flatten(F.transform("objects", lambda found: F.map_keys(found)))
 
     def entry(key: Column, file: Column) -> Column:
         return F.struct(key.alias("key"), file.alias("file"))
 
     nothing = F.lit(None).cast("string")
     entries = F.when(F.col("lost"), F.array(entry(nothing, F.col(SOURCE_FILE)))).otherwise(
-        F.transform(keys, lambda key: entry(key, nothing))
+        F.transform(_keys(), lambda key: entry(key, nothing))
     )
     found = lines.select(F.explode(entries).alias("found")).distinct().collect()
     pairs = [row["found"] for row in found]

@@ -3,10 +3,11 @@
 import codecs
 import csv
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingest.errors import DeliveryError
 from malha import s3
@@ -55,85 +56,115 @@ def landed(source: Source, settings: Settings) -> Iterator[str]:
     client = s3.client(settings)
     with s3.reporting(settings), suppress(client.exceptions.NoSuchBucket):
         for found in s3.objects(client, bucket, prefix):
-            parts = found["Key"].removeprefix(prefix).split("/")
-            if found["Size"] and not any(_hidden(part) for part in parts):
+            if found["Size"] and not hidden(found["Key"].removeprefix(prefix)):
                 yield f"s3a://{bucket}/{found['Key']}"
 
 
-def _hidden(part: str) -> bool:
-    return (part.startswith("_") and "=" not in part) or part.startswith(".")
+def hidden(path: str) -> bool:
+    """Whether a path below a source's own is one that Spark passes over."""
+    return any(
+        (part.startswith("_") and "=" not in part) or part.startswith(".")
+        for part in path.split("/")
+    )
 
 
 def csv_headers(source: Source, uris: Sequence[str], settings: Settings) -> list[Delivery]:
     """Read the header line of each CSV file.
 
     Raises:
-        DeliveryError: a file is empty, or its header cannot be read or names a column twice.
+        DeliveryError: in files that it names, a header cannot be read or names a column twice.
     """
-    client = s3.client(settings)
+    problems: dict[str, str] = {}
 
-    def header(uri: str) -> Delivery:
-        bucket, key = s3.split_uri(uri)
-        answer = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_HEADER_BYTES}")
-        body = answer["Body"].read()
-        if uri.endswith(".gz"):
-            body = _gunzip(uri, body)
-        return Delivery(uri, parse_header(uri, body, source.landing))
+    def header(uri: str) -> Delivery | None:
+        try:
+            return Delivery(uri, parse_header(_beginning(uri, settings), source.landing))
+        except ValueError as error:
+            problems[uri] = str(error)
+            return None
 
     with s3.reporting(settings), ThreadPoolExecutor(max_workers=16) as pool:
-        return list(pool.map(header, uris))
+        found = [delivery for delivery in pool.map(header, uris) if delivery]
+    if problems:
+        check_columns(source, found, problems)  # all at once, not one file a run
+    return found
 
 
-def _gunzip(uri: str, start: bytes) -> bytes:
+def _beginning(uri: str, settings: Settings) -> bytes:
+    """The first bytes of a file, gunzipped where its name says that it is gzip."""
+    if uri.startswith("file:"):
+        with Path(uri.removeprefix("file:")).open("rb") as file:
+            start = file.read(_HEADER_BYTES)
+    else:
+        bucket, key = s3.split_uri(uri)
+        answer = s3.client(settings).get_object(
+            Bucket=bucket, Key=key, Range=f"bytes=0-{_HEADER_BYTES}"
+        )
+        start = answer["Body"].read()
+    if not uri.endswith(".gz"):
+        return start
     try:
         return zlib.decompressobj(wbits=31).decompress(start, _HEADER_BYTES)
     except zlib.error as error:
-        raise DeliveryError(f"{uri}: it is not gzip ({error}): deliver it again") from None
+        raise ValueError(f"it is not gzip ({error}): deliver it again") from None
 
 
-def parse_header(uri: str, start: bytes, landing: Landing) -> tuple[str, ...]:
+def parse_header(start: bytes, landing: Landing) -> tuple[str, ...]:
     """The column names in the first line of a CSV file that begins with these bytes.
 
     Raises:
-        DeliveryError: there is no such line, or it is not in the declared encoding or names a
-            column twice.
+        ValueError: there is no such line, or it is not in the declared encoding or names a column
+            twice.
     """
     first_line = start.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].rstrip(b"\r")
     try:
         line = first_line.decode(landing.encoding)
         columns = next(csv.reader([line], delimiter=landing.separator), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DeliveryError(
-            f"{uri}: its header is not CSV in {landing.encoding.upper()} ({error}): deliver it "
-            "again, or declare its `encoding` in config.meta.landing of the source"
+        raise ValueError(
+            f"its header is not CSV in {landing.encoding.upper()} ({error}): deliver it again, or "
+            "declare its `encoding` in config.meta.landing of the source"
         ) from None
     names = tuple(name.strip() for name in columns)
     if not any(names):
-        raise DeliveryError(f"{uri}: it has no header line: deliver it again or remove it")
+        raise ValueError("it has no header line: deliver it again or remove it")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DeliveryError(f"{uri}: its header names {', '.join(twice)} more than once")
+        raise ValueError(f"its header names {', '.join(twice)} more than once")
     return names
 
 
-def check_columns(source: Source, deliveries: Sequence[Delivery]) -> set[str]:
+def check_columns(
+    source: Source, deliveries: Sequence[Delivery], problems: Mapping[str, str] | None = None
+) -> set[str]:
     """Check that every file has every declared column; return the undeclared ones they have.
 
+    Args:
+        problems: what is wrong with other files, by their URIs; to be told along with it.
+
     Raises:
-        DeliveryError: a declared column is missing from a file.
+        DeliveryError: declared columns are missing from files, which it names, or others had
+            problems.
     """
-    undeclared: set[str] = set()
+    if found_wrong := {**(problems or {}), **_lacking(source, deliveries)}:
+        raise DeliveryError.of(found_wrong)
+    found = {name for delivery in deliveries for name in delivery.columns}
+    return found - set(source.columns)
+
+
+def _lacking(source: Source, deliveries: Sequence[Delivery]) -> dict[str, str]:
+    """What is to be said of each file that lacks a declared column."""
+    problems = {}
     for delivery in deliveries:
         missing = [name for name in source.columns if name not in delivery.columns]
         if missing:
             hint = ""
             if len(delivery.columns) == 1 and source.landing.format == "csv":
                 hint = f" The declared separator is {source.landing.separator!r}."
-            raise DeliveryError(
-                f"{delivery.uri}: it lacks {', '.join(missing)}, declared by source {source.name} "
+            problems[delivery.uri] = (
+                f"it lacks {', '.join(missing)}, declared by source {source.name} "
                 f"(it has {', '.join(delivery.columns)}): deliver it again with "
                 f"{'that column' if len(missing) == 1 else 'those columns'}, or change the "
                 f"declaration under `sources:`.{hint}"
             )
-        undeclared.update(set(delivery.columns) - set(source.columns))
-    return undeclared
+    return problems

@@ -27,10 +27,10 @@ def up_to_date(source: Source, settings: Settings) -> bool:
     if not _has_columns(source, settings):
         return False
     try:
-        seen = _seen(source, settings)
+        read = seen(source, settings)
     except (ValueError, KeyError, TypeError):
         return False  # a checkpoint of another form
-    return seen is not None and all(uri in seen for uri in landed(source, settings))
+    return read is not None and all(uri in read for uri in landed(source, settings))
 
 
 def _has_columns(source: Source, settings: Settings) -> bool:
@@ -46,7 +46,7 @@ def _has_columns(source: Source, settings: Settings) -> bool:
     return all(name.lower() in names for name in (*source.columns, *ADDED_COLUMNS))
 
 
-def _seen(source: Source, settings: Settings) -> set[str] | None:
+def seen(source: Source, settings: Settings) -> set[str] | None:
     """The URIs of all files that were read; None where a batch is still to be done.
 
     Without a checkpoint there was no batch.

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from ingest.csv_files import read_csv
-from ingest.errors import SPARK_ERRORS, DeliveryError, spark_reason
+from ingest.errors import SPARK_ERRORS, DeliveryError, damage, spark_reason
 from ingest.frames import arranged, reader, source_file
 from ingest.json_lines import read_json
 from ingest.landing import Delivery, check_columns, csv_headers
@@ -21,9 +21,18 @@ _DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
 
 
 def read(
-    spark: SparkSession, source: Source, uris: Sequence[str], settings: Settings
+    spark: SparkSession,
+    source: Source,
+    uris: Sequence[str],
+    settings: Settings,
+    *,
+    scratch: str | None = None,
 ) -> tuple[DataFrame, set[str]]:
     """Read files of a source.
+
+    Args:
+        scratch: the URI of a folder for copies of what has to be put in order before it is read;
+            by default one that `remove_scratch` removes.
 
     Returns:
         A lazy DataFrame with the source's columns, all string, `_extra` (what the row has in
@@ -40,7 +49,9 @@ def read(
             undeclared = check_columns(source, deliveries)
             frame = read_csv(spark, source, deliveries)
         case "json":
-            frame, undeclared = read_json(spark, source, uris, scratch_uri(source, settings))
+            frame, undeclared = read_json(
+                spark, source, uris, scratch or scratch_uri(source, settings)
+            )
         case "parquet":
             frame, undeclared = _read_parquet(spark, source, uris)
     numbers = {name: _decimal_point(name) for name in source.landing.decimal_comma}
@@ -68,17 +79,23 @@ def _decimal_point(name: str) -> Column:
 def _read_parquet(
     spark: SparkSession, source: Source, uris: Sequence[str]
 ) -> tuple[DataFrame, set[str]]:
-    frames = []
-    undeclared: set[str] = set()
+    found: dict[str, DataFrame] = {}
+    problems: dict[str, str] = {}
     for uri in uris:
         try:
-            frame = reader(spark).parquet(uri)
+            found[uri] = reader(spark).parquet(uri)
         except SPARK_ERRORS as error:
-            raise DeliveryError(
-                f"{uri}: it cannot be read as Parquet ({spark_reason(error)}): "
-                "deliver it again or remove it"
-            ) from error
-        undeclared |= check_columns(source, [Delivery(uri, tuple(frame.columns))])
+            problem = (
+                f"it cannot be read as Parquet ({spark_reason(error)}): deliver it again or "
+                "remove it"
+            )
+            if not damage(error):
+                raise DeliveryError(f"{uri}: {problem}") from error
+            problems[uri] = problem
+    deliveries = [Delivery(uri, tuple(frame.columns)) for uri, frame in found.items()]
+    undeclared = check_columns(source, deliveries, problems)
+    frames = []
+    for frame in found.values():
         text = {field.name: _as_text(field.name, field.dataType) for field in frame.schema}
         corrupt = F.lit(None).cast("string")
         frames.append(frame.select(*arranged(source, text, corrupt), source_file()))

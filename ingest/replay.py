@@ -5,7 +5,6 @@ Readers see neither until the branch becomes the table in one step; a replay tha
 has changed nothing. That step is refused if somebody else has committed to the table meanwhile.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,8 +17,9 @@ from ingest import bronze, frames, readers
 from ingest.errors import SPARK_ERRORS, IngestError, ReplayError, spark_reason
 from ingest.landing import landed
 from ingest.lock import Lock, exclusive
+from ingest.outcomes import Outcome, Tick
 from ingest.session import jvm_pid, log_path
-from ingest.stream import Outcome, count, observed
+from ingest.stream import count, observed
 from malha.manifest import Source
 from malha.settings import Settings
 
@@ -39,7 +39,7 @@ def replay(
     source: Source,
     settings: Settings,
     since: date | None,
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> Replayed:
     """Read the files again that bronze has rows of.
 
@@ -69,7 +69,7 @@ def _replay(
     settings: Settings,
     since: date | None,
     lock: Lock,
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> Replayed:
     table = bronze.table_name(source)
     if not spark.catalog.tableExists(table):
@@ -83,7 +83,7 @@ def _replay(
     names = [row[0] for row in wanted.select(frames.SOURCE_FILE).collect()]
     outcome.gone = sorted(name for name in names if unquote(name) not in there)
     names = sorted(set(names) - set(outcome.gone))
-    tick(len(names), 0)
+    tick(0, len(names), 0)
     if not names:
         return outcome
     outcome.files = len(names)
@@ -110,7 +110,7 @@ def _replay(
             forget_branch(spark, source)
     readers.remove_scratch(source, settings)
     count(outcome, counts)
-    tick(outcome.files, outcome.rows)
+    tick(outcome.files, outcome.files, outcome.rows)
     return outcome
 
 

@@ -3,36 +3,25 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 from pyspark.sql import SparkSession
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ingest.errors import SPARK_ERRORS
+from ingest.outcomes import Outcome, Results, Tick
 from ingest.session import spark_session
-from ingest.stream import Outcome
 from malha.console import errors
 from malha.errors import Interrupted, MalhaError
 from malha.interrupt import Interrupt
 from malha.manifest import Source
 from malha.settings import Settings
 
-Tick = Callable[[int, int], None]
-"""Called with the files and rows so far; raises to stop the work."""
-
 Work = Callable[[SparkSession, Source, Tick], Outcome]
 """What is done for a source."""
 
 # Each is mostly waiting for the store; more would only crowd the driver's memory.
 _AT_ONCE = 4
-
-
-@dataclass
-class Results:
-    """What came of each source, by its name, in the order in which they were given."""
-
-    outcomes: dict[str, tuple[Outcome, float]] = field(default_factory=dict)
-    """The outcome, and how many seconds it took."""
-    failures: dict[str, MalhaError] = field(default_factory=dict)
 
 
 def run_all(sources: Sequence[Source], work: Work, settings: Settings) -> Results:
@@ -47,10 +36,13 @@ def run_all(sources: Sequence[Source], work: Work, settings: Settings) -> Result
     )
     done: dict[str, tuple[Outcome, float]] = {}
     failures: dict[str, MalhaError] = {}
+    began = time.monotonic()
     with _progress() as progress:
         starting = progress.add_task("starting Spark", counts="")
         with spark_session(settings) as spark, ThreadPoolExecutor(_AT_ONCE) as pool:
             interrupt.install()
+            _warm_up(spark)
+            start_seconds = time.monotonic() - began
             progress.remove_task(starting)
 
             def run(source: Source) -> tuple[Outcome, float]:
@@ -58,9 +50,10 @@ def run_all(sources: Sequence[Source], work: Work, settings: Settings) -> Result
                 started = time.monotonic()
                 task = progress.add_task(source.name, counts="looking for new files")
 
-                def tick(files: int, rows: int) -> None:
+                def tick(files: int, of: int, rows: int) -> None:
                     interrupt.check()
-                    progress.update(task, counts=f"{files:,} files  {rows:,} rows")
+                    counts = f"{files:,} of {of:,} files  {rows:,} rows"
+                    progress.update(task, counts=counts)
 
                 try:
                     return work(spark, source, tick), time.monotonic() - started
@@ -80,7 +73,18 @@ def run_all(sources: Sequence[Source], work: Work, settings: Settings) -> Result
     return Results(
         {name: done[name] for name in names if name in done},
         {name: failures[name] for name in names if name in failures},
+        start_seconds,
     )
+
+
+def _warm_up(spark: SparkSession) -> None:
+    """Let Spark do now what it does once: load classes, connect to metastore and store.
+
+    Else the source that happens to be first seems to take seconds longer than the others.
+    """
+    with suppress(*SPARK_ERRORS):  # whatever it is, a source says it better
+        spark.sql("show namespaces in lake").collect()
+        spark.sql("select count(*) from range(2)").collect()
 
 
 def _progress() -> Progress:

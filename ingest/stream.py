@@ -6,18 +6,27 @@ header first. A batch that a crash left undone runs again, without the files who
 """
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, LongType, StringType, StructType, TimestampType
 
 from ingest import bronze, frames, readers
-from ingest.errors import SPARK_ERRORS, IngestError, spark_reason
+from ingest.errors import (
+    SPARK_ERRORS,
+    DeliveryError,
+    IngestError,
+    damage,
+    damaged_file,
+    spark_reason,
+)
+from ingest.files import set_aside
 from ingest.landing import has_landed, landing_uri
 from ingest.lock import Lock, exclusive
+from ingest.outcomes import Outcome, Tick
 from ingest.session import jvm_pid, log_path
 from malha.errors import MalhaError
 from malha.manifest import Source
@@ -38,29 +47,35 @@ _FILE_SCHEMA = (
 _PREPARING = threading.Lock()
 
 
-@dataclass
-class Outcome:
-    """What one run of a source did."""
-
-    files: int = 0
-    rows: int = 0
-    corrupt_rows: int = 0
-    undeclared: set[str] = field(default_factory=set)
-    """Columns that the files have and the source does not declare; they are in `_extra`."""
-
-
 class SourceRun:
-    """A run of one source; `outcome` counts what it has committed so far."""
+    """A run of one source; `outcome` counts what it has committed so far.
 
-    def __init__(self, spark: SparkSession, source: Source, settings: Settings) -> None:
+    Args:
+        sets_aside: whether files that cannot be accepted are moved out of the way.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        source: Source,
+        settings: Settings,
+        *,
+        sets_aside: bool = False,
+    ) -> None:
         self.outcome = Outcome()
         self._spark = spark
         self._source = source
         self._settings = settings
+        self._sets_aside = sets_aside
+        self._began = datetime.now(UTC)
+        self._found = 0
+        """How many files there are to read."""
+        self._rows = 0
+        """How many rows were read; a stage that has ended is not asked any more."""
         self._error: Exception | None = None
 
-    def run(self, tick: Callable[[int, int], None]) -> Outcome:
-        """Ingest what is new, calling `tick(files, rows)` with the counts so far as it goes.
+    def run(self, tick: Tick) -> Outcome:
+        """Ingest what is new, calling `tick` with the counts so far as it goes.
 
         `tick` may raise to stop the run; what is not committed by then is not written.
 
@@ -81,10 +96,10 @@ class SourceRun:
                 f"source {self._source.name}: {spark_reason(cause)}: run it again; "
                 f"{log_path(self._settings)} has more"
             ) from error
-        tick(self.outcome.files, self.outcome.rows)
+        tick(self.outcome.files, self.outcome.files, self.outcome.rows)
         return self.outcome
 
-    def _run(self, lock: Lock, tick: Callable[[int, int], None]) -> None:
+    def _run(self, lock: Lock, tick: Tick) -> None:
         with _PREPARING:
             bronze.prepare(self._spark, self._source)
         if not has_landed(self._source, self._settings):
@@ -120,7 +135,8 @@ class SourceRun:
         try:
             while not query.awaitTermination(timeout=0.25):  # type: ignore[arg-type]
                 lock.check_alive()
-                tick(self.outcome.files, self.outcome.rows + self._rows_being_read())
+                self._rows = max(self._rows, self.outcome.rows + self._rows_being_read())
+                tick(self.outcome.files, self._found, self._rows)
         finally:
             with suppress(*SPARK_ERRORS, OSError):  # a JVM that is gone has nothing to stop
                 query.stop()
@@ -136,27 +152,58 @@ class SourceRun:
 
     @property
     def _description(self) -> str:
-        """What tells the jobs of this source from those of others that run beside it."""
+        """What tells the jobs that write this source's rows from all others."""
         return f"ingest {self._source.name}"
 
     def _append_files(self, uris: dict[str, str], number: int, lock: Lock) -> None:
         """Append the rows of files, given by `_source_file`, that bronze does not have yet."""
-        context = self._spark.sparkContext
-        context.setJobDescription(self._description)
+        self._spark.sparkContext.setJobDescription(f"{self._description}: looking at its files")
         done = bronze.ingested(self._spark, self._source, list(uris))
         new = sorted(uri for name, uri in uris.items() if name not in done)
         if not new:
             return
-        self.outcome.files += len(new)
-        frame, undeclared = readers.read(self._spark, self._source, new, self._settings)
+        self._found += len(new)
+        while new:
+            try:
+                self._append_new(new, number, lock)
+                return
+            except (DeliveryError, *SPARK_ERRORS) as error:
+                refused = self._refused(error, new)
+            self._set_aside(refused)
+            self._found -= len(refused.problems)
+            new = [uri for uri in new if uri not in refused.problems]
+
+    def _append_new(self, uris: list[str], number: int, lock: Lock) -> None:
+        frame, undeclared = readers.read(self._spark, self._source, uris, self._settings)
         counts = Observation()
-        batch = f"{context.getLocalProperty('sql.streaming.queryId')}/{number}"
+        query = self._spark.sparkContext.getLocalProperty("sql.streaming.queryId")
         batch_id = bronze.next_batch_id(self._spark, self._source)
         lock.check()
-        bronze.append(observed(frame, counts), self._source, batch=batch, batch_id=batch_id)
+        self._spark.sparkContext.setJobDescription(self._description)
+        bronze.append(
+            observed(frame, counts), self._source, batch=f"{query}/{number}", batch_id=batch_id
+        )
         readers.remove_scratch(self._source, self._settings)
+        self.outcome.files += len(uris)
         self.outcome.undeclared |= undeclared
         count(self.outcome, counts)
+
+    def _refused(self, error: Exception, uris: list[str]) -> DeliveryError:
+        """Which files an error refuses, where they are to be set aside; else it is raised."""
+        if not isinstance(error, DeliveryError):
+            name = unquote(damaged_file(error) or "")
+            if name not in uris:
+                raise error
+            problem = f"it cannot be read ({damage(error)}): deliver it again or remove it"
+            error = DeliveryError.of({name: problem})
+        if not self._sets_aside or not error.problems:
+            raise error
+        return error
+
+    def _set_aside(self, refused: DeliveryError) -> None:
+        for uri, problem in refused.problems.items():
+            moved = set_aside(uri, self._settings, self._began)
+            self.outcome.set_aside.append(f"{uri}: {problem}. It is now {moved}")
 
 
 def observed(frame: DataFrame, counts: Observation) -> DataFrame:

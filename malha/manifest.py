@@ -18,6 +18,9 @@ Encoding = Literal["utf-8", "iso-8859-1"]
 # What dbt 1.8 and later write. The package's own parser would load all twelve versions for it.
 _SCHEMA = "manifest/v12.json"
 
+REFUSED = "_refused"
+"""Where in the landing area files are put that were set aside; no source may read there."""
+
 ADDED_COLUMNS = {
     "_extra": "map<string,string>",
     "_ingested_at": "timestamp",
@@ -43,6 +46,14 @@ class Landing(BaseModel):
     """Whether a quoted field of CSV may hold line breaks; such a file is read by one task."""
     decimal_comma: tuple[str, ...] = ()
     """Columns whose numbers are written as 1.234,56; bronze has them as 1234.56."""
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str) -> str:
+        """Refuse the folder of what was set aside."""
+        if path.split("/")[0] == REFUSED:
+            raise ValueError(f"{REFUSED} is for files that were set aside")
+        return path
 
     @model_validator(mode="after")
     def _check_csv(self) -> "Landing":

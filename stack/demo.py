@@ -10,8 +10,12 @@ import httpx
 import typer
 from rich.table import Table
 
+from ingest.files import owner
 from malha import hive, s3
-from malha.console import Console
+from malha.console import Console, say_warning
+from malha.errors import ManifestError
+from malha.manifest import Manifest
+from malha.project import ensure_manifest
 from malha.settings import ROOT, Settings, child_environment
 from malha.spark import spark_environment, spark_home
 from stack import demo_key
@@ -26,6 +30,9 @@ DeliveryFolder = Annotated[
     ),
 ]
 """The argument of the commands that land files."""
+
+_NAMED = 10
+"""How many files a warning names."""
 
 _LAYERS = ("bronze", "prata", "ouro")
 _PRODUCT = "select * from ouro.cliente_pedido order by pedido_id limit 10"
@@ -67,9 +74,25 @@ def demo(samples: str, settings: Settings, console: Console) -> None:
 
 
 def show_landing(folder: Path, settings: Settings, console: Console) -> None:
-    """Land a folder's files, and print where each is now."""
-    for key in land(folder, settings):
+    """Land a folder's files, print where each is now, and warn of those that no source reads."""
+    keys = land(folder, settings)
+    for key in keys:
         console.print(f"{settings.landing_uri}/{key}", markup=False, soft_wrap=True)
+    try:
+        ensure_manifest(settings)
+        sources = Manifest(settings.manifest_path).sources.values()
+    except ManifestError as error:
+        say_warning(f"whether a source reads these files is not known: {error}")
+        return
+    area = settings.landing_uri.rstrip("/")
+    unread = [key for key in keys if owner(f"{area}/{key}", sources, settings) is None]
+    if unread:
+        named = ", ".join(unread[:_NAMED]) + (", …" if len(unread) > _NAMED else "")
+        known = ", ".join(f"{source.landing.path}/" for source in sources)
+        say_warning(
+            f"no source reads {named}. Files are read below {known or 'no path yet'}, unless a "
+            "name begins with . or _; a source declares its path in config.meta.landing"
+        )
 
 
 def show(settings: Settings, console: Console) -> None:

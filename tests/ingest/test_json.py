@@ -83,6 +83,16 @@ def test_line_with_more_than_its_first_value_is_corrupt_and_kept_whole(
     assert not empty.files(f"{empty.settings.checkpoint_uri}/visita/scratch/")
 
 
+def test_one_such_line_in_a_file_is_enough(empty: Mesh, extended: dict[str, str]) -> None:
+    for number, text in enumerate([*CORRUPT, *VALID]):
+        empty.put(f"visitas/visita/{number}.jsonl", text + "\n")
+    files = len(CORRUPT) + len(VALID)
+    shown = ok(empty.ingest("visita", **extended))
+    assert counts(shown, "visita") == (files, files + 1, len(CORRUPT))
+    query = "select _corrupt from bronze.visita where _corrupt is not null"
+    assert sorted(row[0] for row in empty.query(query)) == sorted(CORRUPT)
+
+
 @pytest.mark.parametrize("lines", [CORRUPT, VALID])
 def test_bytes_that_are_not_utf8_make_a_line_corrupt(
     empty: Mesh, extended: dict[str, str], lines: list[str]

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from ingest.errors import DeliveryError
-from ingest.landing import Delivery, check_columns, parse_header
+from ingest.landing import Delivery, check_columns, csv_headers, parse_header
 from malha.manifest import Landing, Source
+from malha.settings import Settings
 
 CLIENTE = Source(
     name="cliente",
@@ -25,7 +28,7 @@ CLIENTE = Source(
     ],
 )
 def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
-    assert parse_header("s3a://landing/x.csv", start, CLIENTE.landing) == columns
+    assert parse_header(start, CLIENTE.landing) == columns
 
 
 @pytest.mark.parametrize(
@@ -39,9 +42,19 @@ def test_header_is_read(start: bytes, columns: tuple[str, ...]) -> None:
         (b"cliente_id,nome\r1,Alice\r2,Bob", "is not CSV in UTF-8"),
     ],
 )
-def test_bad_header_is_refused_with_the_file_named(start: bytes, message: str) -> None:
-    with pytest.raises(DeliveryError, match=rf"s3a://landing/x\.csv: .*{message}"):
-        parse_header("s3a://landing/x.csv", start, CLIENTE.landing)
+def test_bad_header_is_refused_with_the_file_named(
+    tmp_path: Path, start: bytes, message: str
+) -> None:
+    good, bad, lacking = (tmp_path / name for name in ("good.csv", "bad.csv", "lacking.csv"))
+    good.write_bytes(b"cliente_id,nome\n")
+    bad.write_bytes(start)
+    lacking.write_bytes(b"nome,idade\n")
+    uris = [f"file://{path}" for path in (good, bad)]
+    with pytest.raises(DeliveryError, match=rf"/bad\.csv: .*{message}") as refused:
+        csv_headers(CLIENTE, uris, Settings())
+    assert list(refused.value.problems) == uris[1:]
+    with pytest.raises(DeliveryError, match=r"1 more cannot be accepted: \S+/lacking\.csv"):
+        csv_headers(CLIENTE, [*uris, f"file://{lacking}"], Settings())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +67,7 @@ def test_bad_header_is_refused_with_the_file_named(start: bytes, message: str) -
 )
 def test_header_is_read_as_the_source_declares(start: bytes, options: dict[str, str]) -> None:
     landing = Landing.model_validate({"path": "a/b", "format": "csv"} | options)
-    assert parse_header("s3a://landing/x.csv", start, landing) == ("código", "preço")
+    assert parse_header(start, landing) == ("código", "preço")
 
 
 def test_wrong_separator_is_hinted_at() -> None:
