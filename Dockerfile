@@ -1,18 +1,12 @@
 # One stage a role, on Debian and its packages. What changes often comes last in each stage, so a
 # change of code rebuilds in seconds. `docker compose build` builds all of them.
 
-FROM debian:trixie-slim AS base
+# MinIO is published as source only, and takes minutes to compile. Its stages share nothing with the
+# others and copy nothing from the repository: only another version or base image compiles it again.
+FROM debian:trixie-slim AS minio-build
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    apt-get update && apt-get install -y --no-install-recommends ca-certificates curl \
-    && useradd --uid 10001 --user-group --home-dir /app --shell /usr/sbin/nologin malha
-WORKDIR /app
-
-# MinIO is published as source only.
-FROM base AS minio-build
-RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    apt-get update && apt-get install -y --no-install-recommends golang-go
+    apt-get update && apt-get install -y --no-install-recommends ca-certificates golang-go
 ARG MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 ENV GOPATH=/go \
     GOCACHE=/var/cache/go
@@ -22,14 +16,26 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/var/cache/g
         -ldflags="-s -w -X github.com/minio/minio/cmd.ReleaseTag=RELEASE.$time" \
         github.com/minio/minio@$MINIO_VERSION
 
-FROM base AS minio
+FROM debian:trixie-slim AS minio
 LABEL org.opencontainers.image.title="malha/minio" \
       org.opencontainers.image.description="S3 server, built from MinIO's source"
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,target=/var/lib/apt,sharing=locked \
+    apt-get update && apt-get install -y --no-install-recommends ca-certificates curl \
+    && useradd --uid 10001 --user-group --home-dir /app --shell /usr/sbin/nologin malha \
+    && install -d -o malha -g malha /data
+WORKDIR /app
 COPY --from=minio-build /go/bin/minio /usr/local/bin/
-RUN install -d -o malha -g malha /data
 USER malha
 EXPOSE 9000 9001
 CMD ["minio", "server", "/data", "--console-address", ":9001"]
+
+FROM debian:trixie-slim AS base
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,target=/var/lib/apt,sharing=locked \
+    apt-get update && apt-get install -y --no-install-recommends ca-certificates curl \
+    && useradd --uid 10001 --user-group --home-dir /app --shell /usr/sbin/nologin malha
+WORKDIR /app
 
 FROM base AS docs
 LABEL org.opencontainers.image.title="malha/docs" \
@@ -72,21 +78,33 @@ RUN python3 -m venv /opt/build \
 ENV PATH=/opt/build/bin:$PATH \
     UV_CACHE_DIR=/var/cache/uv \
     UV_LINK_MODE=copy
-COPY pyproject.toml stack/venv.sh ./
+COPY stack/venv.sh ./
+
+# What names the project itself, for its entry in each environment.
+FROM build AS project
+COPY pyproject.toml ./
 COPY requirements/*.in requirements/
 RUN touch README.md && mkdir -p malha ingest api/routes lake stack
 
 FROM build AS api-venv
 COPY requirements/api.txt requirements/
-RUN --mount=type=cache,target=/var/cache/uv sh venv.sh api
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh packages api
+COPY --from=project /app/ ./
+RUN sh venv.sh project
 
 FROM build AS dbt-venv
 COPY requirements/dbt.txt requirements/
-RUN --mount=type=cache,target=/var/cache/uv sh venv.sh dbt
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh packages dbt
+COPY --from=project /app/ ./
+RUN sh venv.sh project
 
-FROM build AS spark-venv
+FROM build AS spark-packages
 COPY requirements/spark.txt requirements/
-RUN --mount=type=cache,target=/var/cache/uv sh venv.sh spark
+RUN --mount=type=cache,target=/var/cache/uv sh venv.sh packages spark
+
+FROM spark-packages AS spark-venv
+COPY --from=project /app/ ./
+RUN sh venv.sh project
 
 FROM python AS dbt
 LABEL org.opencontainers.image.title="malha/dbt" \
@@ -122,7 +140,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update && apt-get install -y --no-install-recommends openjdk-21-jre-headless
 
 FROM java AS jars
-COPY --from=spark-venv /app/.venv .venv
+COPY --from=spark-packages /app/.venv .venv
 COPY thrift/pom.xml thrift/jars.sha256 thrift/
 COPY stack/bootstrap.py stack/
 RUN python3 stack/bootstrap.py jars

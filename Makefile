@@ -55,7 +55,8 @@ samples: setup ## Make data/samples/varejo again
 
 ##@ The mesh in containers: needs Docker with Compose, and nothing that `make setup` installs
 .PHONY: compose-env compose-up compose-down compose-status compose-logs compose-demo
-.PHONY: compose-land compose-backup compose-restore compose-clean compose-test
+.PHONY: compose-land compose-backup compose-restore compose-clean
+.PHONY: compose-test compose-test-all
 compose-env: ## Write .env with random secrets; what it has already stays
 	@sh stack/compose-env.sh
 compose-up: ## Build, start and wait until all is healthy: WORKERS=2 for a Spark cluster
@@ -76,7 +77,9 @@ compose-restore: ## Read a backup into a mesh without tables: FROM=backups/monda
 	@sh stack/compose.sh restore $(FROM)
 compose-clean: ## Stop the containers and remove all their data
 	@docker compose --profile '*' down --volumes
-compose-test: setup ## Run the tests of the images on containers of their own: ARGS="-k backup" for some
+compose-test: setup ## Build the images, and run the smoke tests on containers of their own: ARGS="-k demo" for some
+	@.venv/bin/pytest tests/compose -m smoke $(ARGS)
+compose-test-all: setup ## Run all their tests: cluster, outages, recovery and schema too: ARGS="-k backup" for some
 	@.venv/bin/pytest tests/compose $(ARGS)
 
 ##@ The lake
@@ -100,7 +103,7 @@ keys: setup ## List the keys, whom they belong to, and what they open
 	@$(PY) -m api keys list $(ARGS)
 
 ##@ Checks
-.PHONY: lint test-unit test test-api test-faults
+.PHONY: lint test-unit test test-stop coverage test-api test-faults
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -109,8 +112,12 @@ lint: setup ## Check Python, SQL, shell, types, import borders and the rules of 
 	@.venv/bin/dbt --quiet parse --target-path target/governance && .venv/bin/dbt-bouncer run
 	@.venv/bin/shellcheck stack/*.sh .ci/run
 test-unit: setup ## Run the tests that need no service
-	@.venv/bin/pytest --ignore tests/compose -m "not integration" $(ARGS)
-test: setup ## Run all tests but those of the images, on a stack of their own: ARGS="-k ingest" for some
+	@.venv/bin/pytest --ignore tests/compose -m "not integration" -n 2 $(ARGS)
+test: setup ## Run all tests but those of the images: ARGS="tests/dbt -k publish", TEST_STACK=keep for a warm stack
+	@.venv/bin/pytest --ignore tests/compose --durations 10 $(ARGS)
+test-stop: setup ## Stop and remove the stack that TEST_STACK=keep has left
+	@$(PY) -m tests.warm
+coverage: setup ## Run the tests and show which lines none of them has run: ARGS="tests/dbt"
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 test-api: setup ## Test the API with generated questions and requests: EXAMPLES=5000 or more
 	@API_EXAMPLES=$(or $(EXAMPLES),5000) .venv/bin/pytest tests/api $(ARGS)

@@ -107,7 +107,7 @@ class KeyStore:
             proven = _matches(key.hash if key else _NOBODY, secret)
         if key is None or not proven:
             raise UnauthorizedError("The API key is not known")
-        state = key.state(datetime.now(UTC))
+        state = key.state(datetime.fromtimestamp(time.time(), UTC))
         if state != "active":
             when = "has expired" if state == "expired" else "was revoked"
             raise UnauthorizedError(f"The API key {key.id} {when}")

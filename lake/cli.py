@@ -34,12 +34,16 @@ ProductArgument = Annotated[
     str, typer.Argument(metavar="PRODUCT", help="A product, or another table that dbt builds.")
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: a list, whole, as JSON.")]
+
 _STATUS_EXAMPLES = """
 [bold]Examples[/bold]
 
   malha-lake status                  products and prata tables
 
   malha-lake status cliente_pedido   this one
+
+  malha-lake status --json | jq '.[] | select(.state != "published")'
 """
 
 _MAINTAIN_EXAMPLES = """
@@ -59,6 +63,8 @@ _ROLLBACK_EXAMPLES = """
 
   malha-lake history cliente_pedido              what there is
 
+  malha-lake history cliente_pedido --json       the same, for programs
+
   malha-lake rollback cliente_pedido previous    the state before this one
 
   malha-lake rollback cliente_pedido 2026-01-05T12:00:00Z
@@ -70,6 +76,7 @@ def status(
     tables: Annotated[
         list[str] | None, typer.Argument(metavar="[TABLE]...", help="All by default.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show each product and prata table: snapshot, age, rows, tests, and what waits on a branch.
 
@@ -79,6 +86,9 @@ def status(
     known = _built(settings)
     with session(settings) as opened:
         found = statuses(opened, select(known, tables) if tables else known, settings)
+    if as_json:
+        typer.echo(report.statuses_json(found))
+        return
     console.print(report.statuses(found))
     for one in found:
         report.explain(console, one)
@@ -150,12 +160,15 @@ def maintain(
 
 
 @app.command()
-def history(product: ProductArgument) -> None:
+def history(product: ProductArgument, as_json: AsJson = False) -> None:
     """List the snapshots that a product was at and can be put back to, newest first."""
     settings = load()
     with session(settings) as opened:
         (table,) = select(_built(settings), [product])
         entries = going_back.history(opened, table)
+    if as_json:
+        typer.echo(report.history_json(entries))
+        return
     console.print(report.history(table, entries))
 
 

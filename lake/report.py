@@ -1,6 +1,8 @@
 """What the commands print."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from rich.filesize import decimal
 from rich.markup import escape
@@ -13,6 +15,49 @@ from lake.status import Status
 from lake.tables import TableName
 from lake.times import age, moment
 from malha.console import Console
+
+
+def statuses_json(found: Iterable[Status]) -> str:
+    """The statuses for programs: a list of objects."""
+    rows = [
+        {
+            "table": one.table.relation,
+            "name": one.table.name,
+            "product": one.table.product,
+            "state": one.state,
+            "snapshot": one.current.snapshot if one.current else None,
+            "since": one.current.since if one.current else None,
+            "rows": one.rows,
+            "tests_passed": one.last.tests_passed if one.last else None,
+            "tests_failed": list(one.last.tests_failed) if one.last else [],
+            "reason": one.last.reason if one.last else None,
+            "branch": one.waiting,
+            "look": one.look,
+        }
+        for one in found
+    ]
+    return _json(rows)
+
+
+def history_json(entries: Iterable[Entry]) -> str:
+    """A history for programs: a list of objects, newest first."""
+    rows = [
+        {
+            "snapshot": entry.snapshot.id,
+            "committed": entry.snapshot.committed,
+            "since": entry.since,
+            "operation": entry.snapshot.operation,
+            "rows": entry.snapshot.rows,
+            "current": entry.current,
+            "by": entry.by,
+        }
+        for entry in entries
+    ]
+    return _json(rows)
+
+
+def _json(rows: Sequence[Mapping[str, object]]) -> str:
+    return json.dumps(rows, indent=2, default=datetime.isoformat)
 
 
 def change(before: object, after: object) -> str:

@@ -180,4 +180,6 @@ def _snapshot(row: Row) -> Snapshot:
 
 
 def _names(session: Session, schema: str) -> list[str]:
-    return [row["tableName"] for row in session.rows(f"show tables in `{schema}`")]
+    views = {row["viewName"] for row in session.rows(f"show views in `{schema}`")}
+    tables = session.rows(f"show tables in `{schema}`")
+    return [row["tableName"] for row in tables if row["tableName"] not in views]

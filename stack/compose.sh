@@ -52,7 +52,8 @@ first_key() {
 
 up() {
     sh stack/compose-env.sh
-    docker compose --profile '*' build
+    # Each image once: a cluster runs the one that minio-init does.
+    docker compose --profile jobs --profile metrics build
     # What was started before of the profiles goes on, from the new images.
     [ "$(count prometheus)" -eq 0 ] || start --profile metrics up prometheus postgres-exporter
     workers=${1:-$(count spark-worker)}

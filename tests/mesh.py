@@ -92,6 +92,10 @@ class Mesh:
     def stack(self, *arguments: str, **variables: str) -> Completed:
         return self._call(partial(run_app, stack.cli.app), "malha-stack", arguments, variables)
 
+    def tour(self, *arguments: str) -> Completed:
+        """`malha-stack` in a process of its own, for what shows the output of other programs."""
+        return self.run(sys.executable, "-m", "stack", *arguments)
+
     def ingest(self, *arguments: str, **variables: str) -> Completed:
         self._start_spark()
         return self._call(partial(run_app, ingest.cli.app), "malha-ingest", arguments, variables)
@@ -143,6 +147,12 @@ class Mesh:
         with closing(connection), closing(connection.cursor()) as cursor:
             for statement in statements:
                 cursor.execute(statement)
+
+    def fetch_in_session(self, *statements: str) -> list[tuple[Any, ...]]:
+        """The rows of the last statement, after the others in one session."""
+        with closing(hive.connect(self.settings, user="tests")) as connection:
+            found = [_fetch(connection, statement) for statement in statements]
+        return found[-1]
 
     def get(
         self, path: str, /, *, headers: dict[str, str] | None = None, **parameters: Any

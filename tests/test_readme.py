@@ -1,6 +1,5 @@
 """What the README shows is so."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -73,7 +72,7 @@ def test_source_and_product_of_the_readme_are_served(fresh: Mesh, extended: dict
     assert shown is not None
     port = str(free_ports(1)[0])
     api = subprocess.Popen(
-        [sys.executable, "-m", "api"], cwd=ROOT, env=os.environ | extended | {"API_PORT": port}
+        [sys.executable, "-m", "api"], cwd=ROOT, env=fresh.environment(**extended, API_PORT=port)
     )
     try:
         url = f"http://127.0.0.1:{port}"

@@ -21,7 +21,7 @@ CLIENTE_PEDIDO = [
 @pytest.fixture(scope="module")
 def demo(fresh: Mesh) -> str:
     """What `make demo` prints."""
-    return ok(fresh.stack("demo"))
+    return ok(fresh.tour("demo"))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_rest_and_jdbc_agree_row_for_row(minimo: Mesh) -> None:
 
 def test_beeline_shows_the_rows(minimo: Mesh) -> None:
     query = "select * from ouro.cliente_pedido order by pedido_id"
-    shown = ok(minimo.stack("beeline", "--execute", query))
+    shown = ok(minimo.tour("beeline", "--execute", query))
     assert re.search(r"\| 1 +\| 1 +\| Alice +\| 200\.00 +\|", shown)
 
 

@@ -8,12 +8,15 @@ from decimal import Decimal
 
 import pytest
 
-from tests.mesh import Mesh, ok
+from malha.settings import ROOT
+from tests.mesh import WITHOUT_UNIT_TESTS, Mesh, ok
 
 
 @pytest.fixture(scope="module")
 def varejo(fresh: Mesh) -> Mesh:
-    ok(fresh.stack("demo", "--samples", "varejo"))
+    ok(fresh.stack("land", str(ROOT / "data/samples/varejo")))
+    ok(fresh.ingest())
+    ok(fresh.dbt("--quiet", "build", *WITHOUT_UNIT_TESTS))
     return fresh
 
 

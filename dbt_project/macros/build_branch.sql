@@ -1,3 +1,4 @@
 {% macro build_branch() -%}
-    {{ return('build_' ~ invocation_id[:8] if flags.WHICH == 'build' else none) }}
+    {#- The session's spark.wap.branch is the same: see profiles.yml. -#}
+    {{ return('build_' ~ invocation_id[:8] if flags.WHICH == 'build' or dry_run() else none) }}
 {%- endmacro %}

@@ -6,12 +6,13 @@
         and node.access == 'public' and node.contract.enforced -%}
         {%- set relation = adapter.get_relation(database=none, schema=node.schema, identifier=node.alias) -%}
         {%- if relation is not none -%}
+            {%- set declared = declared_types(node) -%}
             {%- for column in adapter.get_columns_in_relation(relation) -%}
-                {%- set declared = node.columns.get(column.name) -%}
-                {%- if not declared -%}
+                {%- set data_type = declared.get(column.name | lower) -%}
+                {%- if not data_type -%}
                     {%- do broken.append((node, column.name ~ ' (' ~ column.dtype ~ ') would be gone')) -%}
-                {%- elif declared.data_type | lower | replace(' ', '') != column.dtype | lower -%}
-                    {%- do broken.append((node, column.name ~ ' would change from ' ~ column.dtype ~ ' to ' ~ declared.data_type)) -%}
+                {%- elif data_type != column.dtype and not type_changes('', column.dtype, data_type) -%}
+                    {%- do broken.append((node, column.name ~ ' would change from ' ~ column.dtype ~ ' to ' ~ data_type)) -%}
                 {%- endif -%}
             {%- endfor -%}
         {%- endif -%}

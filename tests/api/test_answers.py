@@ -81,13 +81,18 @@ async def stays() -> None:
     await asyncio.Event().wait()
 
 
-async def hangs_up_soon() -> None:
-    await asyncio.sleep(0.05)
-
-
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         await asyncio.sleep(0.005)
+
+
+def hangs_up_on(engine: FakeEngine) -> Callable[[], Awaitable[None]]:
+    """A client that hangs up once its question is being run."""
+
+    async def gone() -> None:
+        await until(lambda: bool(engine.ran))
+
+    return gone
 
 
 def run(scenario: Awaitable[Any]) -> Any:
@@ -131,7 +136,7 @@ def test_client_that_hangs_up_cancels_what_nobody_else_waits_for() -> None:
 
     async def scenario() -> None:
         with pytest.raises(CancelledError):
-            await found.answer(ask(), hangs_up_soon)
+            await found.answer(ask(), hangs_up_on(engine))
         await until(lambda: engine.cancelled == 1)
 
     run(scenario())
@@ -145,7 +150,7 @@ def test_client_that_hangs_up_leaves_the_run_to_who_still_waits() -> None:
     async def scenario() -> Answer:
         patient = asyncio.ensure_future(found.answer(ask(), stays))
         with pytest.raises(CancelledError):
-            await found.answer(ask(), hangs_up_soon)
+            await found.answer(ask(), hangs_up_on(engine))
         engine.may.set()
         return await patient
 
@@ -160,7 +165,7 @@ def test_question_of_a_run_that_is_being_stopped_is_run_anew() -> None:
 
     async def scenario() -> Answer:
         with pytest.raises(CancelledError):
-            await found.answer(ask(), hangs_up_soon)
+            await found.answer(ask(), hangs_up_on(engine))
         # The first run has been told to end, and has not ended yet.
         second = asyncio.ensure_future(found.answer(ask(), stays))
         await until(lambda: engine.cancelled == 1)

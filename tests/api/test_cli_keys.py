@@ -4,55 +4,42 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from api import cli
 from api.errors import UnauthorizedError
 from api.key_file import read
 from api.key_times import moment, span
 from api.keys import KeyStore
+from malha.console import Console
+from tests import inprocess
+from tests.inprocess import Completed
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-@dataclass
-class Result:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 class Api:
-    def __init__(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    """The command line, with a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "api/keys.json"
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-        settings = {"STACK_DIR": str(folder), "DBT_TARGET_PATH": str(folder), "COLUMNS": "200"}
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("API_KEYS_FILE", raising=False)
-        # The project's own writes to a descriptor that was taken before the test began.
-        monkeypatch.setattr("malha.console.errors", Console(stderr=True, soft_wrap=True))
+        self._variables = {
+            "STACK_DIR": str(folder),
+            "DBT_TARGET_PATH": str(folder),
+            "API_KEYS_FILE": str(self.path),
+            "COLUMNS": "200",
+        }
 
-    def keys(self, *arguments: str) -> Result:
-        self._capsys.readouterr()
-        self._monkeypatch.setattr("sys.argv", ["malha-api", "keys", *arguments])
-        code = 0
-        try:
-            cli.run()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = self._capsys.readouterr()
-        return Result(code, said.out, said.err)
+    def keys(self, *arguments: str) -> Completed:
+        # As a user's shell starts it: its arguments are those of the process.
+        return inprocess.call(
+            lambda _: cli.run(), ["keys", *arguments], self._variables, name="malha-api"
+        )
 
     def create(self, *arguments: str) -> str:
         result = self.keys("create", *arguments, "--quiet")
@@ -65,8 +52,10 @@ class Api:
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Api:
-    return Api(tmp_path, monkeypatch, capsys)
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
+    # What was made when the module was imported is as wide as the terminal was.
+    monkeypatch.setattr(cli, "console", Console(highlight=False, soft_wrap=True, width=200))
+    return Api(tmp_path)
 
 
 def test_key_that_is_made_is_shown_once_and_works(api: Api) -> None:

@@ -1,7 +1,7 @@
 """The engine against the real Thrift Server."""
 
+import secrets
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,8 +24,8 @@ from api.interrupts import Interrupts
 from malha.errors import UnreachableError
 from tests.mesh import Mesh, eventually, free_ports
 
-# Minutes of work, all of it in tasks that Spark can cancel.
-SLOW = "select sum(id % 7) as x from range(1000000000000)"
+# Hours of work, all of it in tasks that Spark can cancel; by its name the job is found.
+SLOW = "/* {name} */ select sum(id % 7) as x from range(1000000000000)"
 
 
 X = pa.schema([pa.field("x", pa.int64())])
@@ -42,47 +42,84 @@ def engine(mesh: Mesh, request: pytest.FixtureRequest) -> Iterator[ThriftEngine]
     engine.close()
 
 
-def running_jobs(mesh: Mesh) -> int:
-    ui = f"http://127.0.0.1:{mesh.settings.spark_ui_port}/api/v1/applications"
-    application = httpx.get(ui).json()[0]["id"]
-    return len(httpx.get(f"{ui}/{application}/jobs?status=running").json())
+class Slow:
+    """A query that runs until it is cancelled."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._name = f"slow {secrets.token_hex(8)}"
+        self._ui = f"http://127.0.0.1:{mesh.settings.spark_ui_port}/api/v1/applications"
+        self.sql = SLOW.format(name=self._name)
+
+    def runs(self) -> bool:
+        """Whether Spark works on it."""
+        application = httpx.get(self._ui, timeout=60).json()[0]["id"]
+        jobs = httpx.get(f"{self._ui}/{application}/jobs?status=running", timeout=60).json()
+        return any(self._name in job.get("description", "") for job in jobs)
 
 
-@pytest.mark.parametrize("engine", [{"api_query_timeout": 2.0}], indirect=True)
-def test_query_that_takes_too_long_is_cancelled_in_spark(mesh: Mesh, engine: ThriftEngine) -> None:
-    with pytest.raises(QueryTimeoutError, match="cancelled after 2 s"):
-        engine.fetch(SLOW, X)
-    eventually(lambda: running_jobs(mesh) == 0, seconds=10)
+@pytest.fixture
+def slow(mesh: Mesh) -> Slow:
+    return Slow(mesh)
+
+
+class Clock:
+    """The time, which passes when a test says so."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("engine", [{"api_query_timeout": 60.0}], indirect=True)
+def test_query_that_takes_too_long_is_cancelled_in_spark(
+    engine: ThriftEngine, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("api.engine.time", clock)
+
+    def once_it_runs() -> None:
+        clock.now += 1000 if slow.runs() else 0
+
+    with pytest.raises(QueryTimeoutError, match="cancelled after 60 s"):
+        engine.fetch(slow.sql, X, once_it_runs)
+    eventually(lambda: not slow.runs(), seconds=60)
     assert rows(engine, "select 1L as x") == [(1,)]
 
 
-@pytest.mark.parametrize(
-    "engine",
-    [{"api_pool_size": 1, "api_pool_timeout": 0.2, "api_query_timeout": 4.0}],
-    indirect=True,
-)
-def test_no_two_queries_share_a_connection(engine: ThriftEngine) -> None:
+@pytest.mark.parametrize("engine", [{"api_pool_size": 1, "api_pool_timeout": 0.2}], indirect=True)
+def test_no_two_queries_share_a_connection(engine: ThriftEngine, slow: Slow) -> None:
+    interrupts = Interrupts()
+
     def occupy() -> None:
-        with pytest.raises(QueryTimeoutError):
-            engine.fetch(SLOW, X)
+        with pytest.raises(CancelledError):
+            engine.fetch(slow.sql, X, interrupts.check)
 
     thread = threading.Thread(target=occupy)
     thread.start()
-    time.sleep(1)
-    with pytest.raises(BusyError):
-        engine.fetch("select 1", X)
-    thread.join()
+    try:
+        eventually(slow.runs, seconds=60)
+        with pytest.raises(BusyError):
+            engine.fetch("select 1", X)
+    finally:
+        interrupts.ask()
+        thread.join()
     assert rows(engine, "select 1L as x") == [(1,)]
 
 
 def test_query_that_nobody_waits_for_is_cancelled_in_spark(
-    mesh: Mesh, engine: ThriftEngine
+    engine: ThriftEngine, slow: Slow
 ) -> None:
     interrupts = Interrupts()
-    threading.Timer(1, interrupts.ask).start()
+
+    def ask_once_it_runs() -> None:
+        if slow.runs():
+            interrupts.ask()
+        interrupts.check()
+
     with pytest.raises(CancelledError):
-        engine.fetch(SLOW, X, interrupts.check)
-    eventually(lambda: running_jobs(mesh) == 0, seconds=10)
+        engine.fetch(slow.sql, X, ask_once_it_runs)
+    eventually(lambda: not slow.runs(), seconds=60)
     assert rows(engine, "select 1L as x") == [(1,)]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import isclose, isnan
 from typing import Any
@@ -43,6 +44,13 @@ class Both:
     engine: ThriftEngine
     tier: Tier
     loaded: Loaded
+
+    def agree(self, questions: list[tuple[Query, Rights]]) -> None:
+        """See that both answer alike; Spark is asked several questions at a time."""
+        with ThreadPoolExecutor(len(questions)) as pool:
+            of_spark = list(pool.map(lambda one: self.spark(*one), questions))
+        for (query, rights), found in zip(questions, of_spark, strict=True):
+            same(found, self.duckdb(query, rights), floating(query))
 
     def spark(self, query: Query, rights: Rights = EVERYTHING) -> pa.Table:
         stored = queries.stored(PRODUCT, self.loaded.snapshot)
@@ -89,6 +97,15 @@ def both(mesh: Mesh) -> Iterator[Both]:
     tier.close()
     engine.close()
     mesh.query("drop table ouro.every_type purge")
+
+
+def floating(query: Query) -> frozenset[str]:
+    """The sums and averages of floats in its answer."""
+    return frozenset(
+        one.name
+        for one in query.aggregates
+        if one.function in ("sum", "avg") and one.column and one.column.name in ("single", "double")
+    )
 
 
 def same(left: pa.Table, right: pa.Table, rounded: frozenset[str]) -> None:
@@ -232,8 +249,17 @@ _RIGHTS = st.sampled_from(
     ]
 )
 
+_TOGETHER = 4
+"""Questions of an example."""
+
+
+def _several(queries: st.SearchStrategy[Query]) -> st.SearchStrategy[list[tuple[Query, Rights]]]:
+    """So many questions, each with what its caller may see."""
+    return st.lists(st.tuples(queries, _RIGHTS), min_size=_TOGETHER, max_size=_TOGETHER)
+
+
 _generated = settings(
-    max_examples=EXAMPLES,
+    max_examples=EXAMPLES // _TOGETHER,
     deadline=None,
     derandomize=EXAMPLES <= 40,
     suppress_health_check=list(HealthCheck),
@@ -249,23 +275,22 @@ def test_both_have_every_row(both: Both) -> None:
 
 @pytest.mark.timeout(7200)
 @_generated
-@given(query=_pages(), rights=_RIGHTS)
-def test_rows_are_the_same(both: Both, query: Query, rights: Rights) -> None:
-    same(both.spark(query, rights), both.duckdb(query, rights), frozenset())
+@given(questions=_several(_pages()))
+def test_rows_are_the_same(both: Both, questions: list[tuple[Query, Rights]]) -> None:
+    both.agree(questions)
+
+
+def _settled(query: Query) -> Query:
+    """The query by what it can be sorted by: groups of a float may differ in their last digits, and
+    so in their order."""
+    return replace(query, sort=tuple(o for o in query.sort if o.name not in floating(query)))
 
 
 @pytest.mark.timeout(7200)
 @_generated
-@given(query=_aggregates(), rights=_RIGHTS)
-def test_aggregates_are_the_same(both: Both, query: Query, rights: Rights) -> None:
-    # Groups of a float that is sorted by may differ in their last digits, and so in their order.
-    floating = {
-        one.name
-        for one in query.aggregates
-        if one.function in ("sum", "avg") and one.column and one.column.name in ("single", "double")
-    }
-    query = replace(query, sort=tuple(one for one in query.sort if one.name not in floating))
-    same(both.spark(query, rights), both.duckdb(query, rights), frozenset(floating))
+@given(questions=_several(_aggregates().map(_settled)))
+def test_aggregates_are_the_same(both: Both, questions: list[tuple[Query, Rights]]) -> None:
+    both.agree(questions)
 
 
 @st.composite
@@ -282,7 +307,7 @@ _SECRET_NUMBER = Rights((Mask(column="whole", unless="x", show=None),))
 
 
 @pytest.mark.timeout(7200)
-@_generated
+@settings(_generated, max_examples=EXAMPLES)
 @given(query=_lookups(), rights=_RIGHTS | st.just(_SECRET_NUMBER))
 def test_lookups_are_answered_alike(both: Both, query: Query, rights: Rights) -> None:
     assert both.loaded.lookup is not None

@@ -3,26 +3,41 @@ secret."""
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import httpx
 import pytest
-from sqlglot import exp, parse
+from sqlglot import TokenType, exp, parse_one, tokenize
 
 from api import parameters, queries
 from api.access import EVERYTHING
 from api.errors import InvalidRequestError
 from api.query import Filter, Query
+from tests.api.conftest import SECRET, Apis
 from tests.api.injections import INJECTIONS
-from tests.api.running import Running, running
+from tests.api.orders import PATH, ROWS, await_rows, create, drop
+from tests.api.running import Running, rows_of
 from tests.api.support import TYPES, product, query
 from tests.mesh import Mesh
 
 PRODUCT = product(lookup="name")
 TABLE = exp.table_("thing", quoted=True)
+
+LEGAL = {
+    **{"select": "id", "sort": "-id", "limit": "7", "format": "csv", "cursor": "x"},
+    **{"count": "exact", "group_by": "name", "aggregate": "sum.money"},
+    **{"id": "1", "tiny": "1", "small": "1", "whole": "1", "big": "1", "single": "1.5"},
+    **{"double": "1.5", "money": "1.50", "exact": "1.50", "name": "Ana", "flag": "true"},
+    **{"day": "2026-01-31", "moment": "2026-01-31T12:00:00Z", "id.in": "1,2", "name.eq": "Ana"},
+    **{"name.ne": "Ana", "name.gt": "Ana", "name.in": "Ana,Rui", "name.like": "A%"},
+    **{"name.is": "null", "money.gte": "1.50", "day.lt": "2026-01-31", "double.lte": "1.5"},
+    **{"moment.ne": "2026-01-31T12:00:00Z"},
+}
+"""A value of each parameter that is taken."""
 
 NAMES = (
     *parameters.RESERVED,
@@ -39,17 +54,21 @@ def rendered(asked: Query) -> dict[str, str]:
     }
 
 
-def skeleton(sql: str, dialect: str) -> tuple[str, list[str]]:
-    """One statement without its literals, and its literals."""
-    (tree,) = parse(sql, dialect=dialect)
-    assert tree is not None
-    literals = sorted(one.name for one in tree.find_all(exp.Literal))
-    bare = tree.transform(
-        lambda node: (
-            exp.Literal.string("?") if isinstance(node, exp.Literal | exp.Boolean) else node
-        )
+Shape = tuple[tuple[TokenType, str], ...]
+
+_LITERALS = {TokenType.STRING, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE}
+
+
+def skeleton(sql: str, dialect: str) -> tuple[Shape, list[str]]:
+    """A statement's tokens but for its literals, and its literals: a parser sees nothing else."""
+    tokens = tokenize(sql, read=dialect)
+    assert not [token for token in tokens if token.comments], sql
+    literals = sorted(token.text for token in tokens if token.token_type in _LITERALS)
+    shape = tuple(
+        (TokenType.STRING, "?") if token.token_type in _LITERALS else (token.token_type, token.text)
+        for token in tokens
     )
-    return bare.sql(dialect=dialect), literals
+    return shape, literals
 
 
 def test_corpus_is_as_large_as_it_should_be() -> None:
@@ -65,6 +84,7 @@ def test_text_changes_nothing_but_its_literal(operator: Any, dialect: str) -> No
         asked = replace(query(of=PRODUCT), filters=(Filter(name, operator, value),))
         return rendered(asked)[dialect]
 
+    assert isinstance(parse_one(statement("harmless"), dialect=dialect), exp.Select)
     harmless, _ = skeleton(statement("harmless"), dialect)
     for text in INJECTIONS:
         if "\x00" in text:
@@ -76,19 +96,45 @@ def test_text_changes_nothing_but_its_literal(operator: Any, dialect: str) -> No
         assert dialect == "duckdb" or "$" not in sql
 
 
+def is_text(text: str) -> bool:
+    """Whether it can be a value of a column of texts: all but what is too long or has U+0000."""
+    return len(text) <= 1000 and "\x00" not in text
+
+
+def is_pattern(text: str) -> bool:
+    """Whether it can be asked for with `like`: a backslash stands before %, _ or another alone."""
+    return is_text(text) and re.fullmatch(r"(?:[^\\]|\\[%_\\])*", text, re.S) is not None
+
+
+TAKEN: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("name", "name.eq", "name.ne", "name.gt", "name.in"), is_text),
+    "name.like": is_pattern,
+}
+"""Parameters that take whatever their type allows, and what that is."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_value_of_a_parameter_is_refused_or_changes_literals_alone(name: str) -> None:
     shapes = set()
-    for text in INJECTIONS:
+    taken = []
+    for text in (*INJECTIONS, LEGAL.get(name, "1")):
         try:
             asked = parameters.read(PRODUCT, urlencode({name: text})).query
         except InvalidRequestError:
             continue
+        taken.append(text)
         for dialect, sql in rendered(asked).items():
             shapes.add((dialect, skeleton(sql, dialect)[0]))
     # `limit` and `sort` say nothing that is not in the contract; `in` may have several values.
     widths = 4 if name.endswith(".in") else 1
     assert len(shapes) <= 2 * widths
+    if name in LEGAL:
+        assert taken[-1:] == [LEGAL[name]]
+    else:
+        assert not taken
+    if name in TAKEN:
+        assert taken[:-1] == [text for text in INJECTIONS if TAKEN[name](text)]
+        assert len(taken) > 250
 
 
 def test_name_of_a_parameter_is_refused() -> None:
@@ -101,6 +147,8 @@ def test_name_of_a_parameter_is_refused() -> None:
                 continue
             with pytest.raises(InvalidRequestError):
                 parameters.read(PRODUCT, urlencode({name: "1"}))
+    for name, text in LEGAL.items():
+        assert parameters.read(PRODUCT, urlencode({name: text}))
 
 
 def test_key_of_the_path_is_a_literal() -> None:
@@ -112,7 +160,7 @@ def test_key_of_the_path_is_a_literal() -> None:
         try:
             asked = query("", PRODUCT, text)
         except InvalidRequestError:
-            assert "\x00" in text or len(text) > 1000
+            assert not is_text(text)
             continue
         for dialect, sql in rendered(asked).items():
             assert skeleton(sql, dialect)[0] == harmless[dialect], text
@@ -130,78 +178,115 @@ def test_what_stands_for_names_is_never_taken_from_outside(parameter: str) -> No
             assert {one.name for one in asked.select} <= columns
             assert {one.column.name for one in asked.aggregates if one.column} <= columns
             assert {one.name for one in asked.sort} <= columns | {a.name for a in asked.aggregates}
+    assert parameters.read(PRODUCT, urlencode({parameter: LEGAL[parameter]}))
 
 
 @pytest.fixture(scope="module", params=["tier", "thrift"])
-def api(
-    mesh: Mesh,
-    parsed_manifest: dict[str, Any],
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[Running]:
-    mesh.execute(
-        "create schema if not exists ouro",
-        "create table if not exists ouro.cliente_pedido "
-        "(pedido_id bigint, cliente_id bigint, nome string, valor decimal(18,2)) using iceberg",
-        "insert overwrite ouro.cliente_pedido values (1, 1, 'Alice', 200.00)",
-    )
-    folder = tmp_path_factory.mktemp("injections") / "api"
-    rows = {"tier": "2000000", "thrift": "0"}[request.param]
-    with running(folder, parsed_manifest, API_TIER_ROWS=rows, SECRET_OF_TESTS=SECRET) as found:
-        yield found
-    mesh.query("drop table ouro.cliente_pedido purge")
+def api(mesh: Mesh, apis: Apis, request: pytest.FixtureRequest) -> Iterator[Running]:
+    found = apis(request.param)
+    create(mesh)
+    await_rows(found)
+    yield found
+    drop(mesh)
 
 
-SECRET = "this-is-nowhere-in-any-answer"
+ALL = [row["nome"] for row in ROWS]
 
 
-def _asked(api: Running) -> Iterator[str]:
-    """Paths with each text in its places; through Spark, a part of them."""
-    path = "/api/cliente-pedido"
+@dataclass(frozen=True)
+class Attempt:
+    """A path with a text in it, and whose rows have to be answered."""
+
+    path: str
+    names: list[str] | None = None
+    """None where it is refused, unless the text happens to be what is asked for there."""
+
+
+def _attempts(api: Running) -> Iterator[Attempt]:
+    """Each text in each of its places; through Spark, a part of those that it would answer."""
     texts = [*INJECTIONS, "${env:SECRET_OF_TESTS}", "' || getenv('SECRET_OF_TESTS') || '"]
-    slow = api.settings.get("API_TIER_ROWS") == "0" and "API_EXAMPLES" not in os.environ
-    every = 8 if slow else 1
+    every = 1 if api.in_memory or "API_EXAMPLES" in os.environ else 8
     for number, text in enumerate(texts):
         part = quote(text, safe="")
-        yield f"{path}/{part}"
-        yield f"/api/{part}"
-        yield f"{path}?{part}=1"
-        yield f"{path}?cursor={part}"
-        yield f"{path}?select={part}&sort={part}&limit={part}&format={part}&count={part}"
-        yield f"{path}?group_by={part}&aggregate={part}"
-        if number % every == 0 or "env" in text:
-            yield f"{path}?nome={part}&valor={part}"
-            yield f"{path}?nome={part}"
-            yield f"{path}?nome.in={part}"
-            yield f"{path}?nome.like={part}&limit=all"
+        yield Attempt(f"{PATH}/{part}")
+        yield Attempt(f"/api/{part}")
+        yield Attempt(f"{PATH}?{part}=1")
+        yield Attempt(f"{PATH}?cursor={part}")
+        yield Attempt(f"{PATH}?select={part}&sort={part}&limit={part}&format={part}&count={part}")
+        yield Attempt(f"{PATH}?group_by={part}&aggregate={part}")
+        if number % every == 0 or "env" in text or text.strip("%") == "":
+            yield Attempt(f"{PATH}?nome={part}&valor={part}")
+            # There is nobody of such a name: a text that were more than a value would find some.
+            yield Attempt(f"{PATH}?nome={part}", [] if is_text(text) else None)
+            yield Attempt(f"{PATH}?nome.in={part}", [] if is_text(text) else None)
+            named = _like(text) if is_pattern(text) else None
+            yield Attempt(f"{PATH}?nome.like={part}&limit=all", named)
+
+
+def _like(pattern: str) -> list[str]:
+    """The names that SQL's `like` finds, as a regular expression finds them."""
+    parts = re.findall(r"\\.|.", pattern, re.S)
+    known = {"%": ".*", "_": "."}
+    expression = "".join(known.get(part, re.escape(part[-1])) for part in parts)
+    return [name for name in ALL if re.fullmatch(expression, name, re.S)]
 
 
 def test_no_text_breaks_an_answer_or_finds_a_secret(api: Running) -> None:
     secrets = [SECRET, os.environ["HOME"], os.environ["PATH"], str(api.folder)]
     statuses = set()
-    for path in _asked(api):
-        answer = api.client.get(path)
-        statuses.add(answer.status_code)
-        assert answer.status_code < 500, (path, answer.text)
+    attempts = list(_attempts(api))
+    for attempt, answer in zip(attempts, api.get_all([one.path for one in attempts]), strict=True):
+        path, status = attempt.path, answer.status_code
+        statuses.add(status)
+        assert status < 500, (path, answer.text)
         said = answer.text + json.dumps(dict(answer.headers))
         for secret in secrets:
             assert secret not in said, path
-        if answer.status_code >= 400:
+        if status >= 400:
             assert answer.headers["content-type"] == "application/problem+json"
+        if attempt.names is not None:
+            assert [row["nome"] for row in rows_of(answer)] == attempt.names, path
+        elif "?nome=" not in path and not path.startswith(f"{PATH}/"):
+            # Numbers and dots are what some of the others ask for.
+            assert status >= 300 or unquote(path).strip("/.") in ("api", ""), path
     # A path with `..` may lead to /, which leads to the documentation.
     # What is too long is refused before it is read.
     assert statuses <= {200, 307, 404, 414, 422}
-    assert api.client.get("/api/cliente-pedido").json()[0]["nome"] == "Alice"
+    answered = [one for one in attempts if one.names is not None]
+    assert len(answered) > (900 if api.in_memory else 120)
+    assert any(one.names == ALL for one in answered)
+    assert rows_of(api.get(PATH)) == ROWS
 
 
 def test_no_text_of_a_header_breaks_an_answer(api: Running) -> None:
-    for text in INJECTIONS:
-        value = text.replace("\r", " ").replace("\n", " ").replace("\x00", " ").strip().encode()
-        for name in ("accept", "accept-encoding", "if-none-match", "x-request-id"):
-            try:
-                answer = api.client.get(
-                    "/api/cliente-pedido", headers={name.encode(): value[:2000]}
-                )
-            except httpx.LocalProtocolError:
-                continue
-            assert answer.status_code in (200, 304, 400, 406), (name, text)
+    expected = {
+        "accept": {200, 400, 406},
+        "accept-encoding": {200, 400},
+        "if-none-match": {200, 304, 400},
+        "x-request-id": {200, 400},
+    }
+    asked = [
+        (name, text.replace("\r", " ").replace("\n", " ").replace("\x00", " ").strip())
+        for text in INJECTIONS
+        for name in expected
+    ]
+
+    def ask(one: tuple[str, str]) -> httpx.Response | None:
+        header = {one[0].encode(): one[1].encode()[:2000]}
+        try:
+            return api.client.get(PATH, headers=header)
+        except httpx.LocalProtocolError:
+            return None
+
+    answered = 0
+    for (name, text), answer in zip(asked, api.each(ask, asked), strict=True):
+        printable = all(" " <= character <= "~" for character in text)
+        assert answer is not None or not printable, (name, text)
+        if answer is None:
+            continue
+        assert answer.status_code in expected[name], (name, text)
+        assert answer.status_code != 400 or not printable, (name, text)
+        if answer.status_code == 200:
+            answered += 1
+            assert name == "accept" or rows_of(answer) == ROWS
+    assert answered > 900

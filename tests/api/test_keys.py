@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,51 @@ from api.errors import KeysFileError, UnauthorizedError
 from api.key_file import changing, new_key, read
 from api.keys import KeyStore
 
+BY_DEFAULT = keys.LOOK_EVERY
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "api/keys.json"
+
+
+class Clock:
+    """The time, which passes when a test says so."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+        self._passed = 0.0
+
+    def time(self) -> float:
+        return self._began + self._passed
+
+    def monotonic(self) -> float:
+        return 1000 + self._passed
+
+    def passes(self, seconds: float) -> None:
+        self._passed += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(keys, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def looks(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The looks at the file of keys."""
+    looked: list[str] = []
+    real = os.stat
+
+    def counted(of: Any, **options: Any) -> os.stat_result:
+        if str(of) == str(path):
+            looked.append(str(of))
+        return real(of, **options)
+
+    monkeypatch.setattr(os, "stat", counted)
+    return looked
 
 
 @pytest.fixture(autouse=True)
@@ -132,23 +173,27 @@ def test_revoked_key_stops_although_it_is_remembered(path: Path) -> None:
 
 
 def test_change_is_seen_within_a_second_by_default(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "LOOK_EVERY", 1.0)
+    monkeypatch.setattr(keys, "LOOK_EVERY", BY_DEFAULT)
     text = add(path)
     store = KeyStore(path)
     store.verify(text)
     revoke(path, text)
+    clock.passes(0.99)
     assert store.recall(text) is not None
-    time.sleep(1.05)
+    clock.passes(0.01)
     assert store.recall(text) is None
 
 
-def test_key_expires_although_it_is_remembered(path: Path) -> None:
-    text = add(path, expires=datetime.now(UTC) + timedelta(seconds=0.5))
+def test_key_expires_although_it_is_remembered(path: Path, clock: Clock) -> None:
+    text = add(path, expires=datetime.fromtimestamp(clock.time() + 60, UTC))
     store = KeyStore(path)
     assert store.verify(text).name == "ana"
-    time.sleep(0.6)
+    clock.passes(59)
+    assert store.recall(text) is not None
+    clock.passes(1.001)
+    assert store.recall(text) is None
     with pytest.raises(UnauthorizedError, match="has expired"):
         store.verify(text)
 
@@ -255,20 +300,15 @@ def test_changes_at_once_lose_no_key(path: Path) -> None:
 
 
 def test_file_is_looked_at_once_a_second_and_not_with_each_request(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, clock: Clock, looks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "LOOK_EVERY", 1.0)
+    monkeypatch.setattr(keys, "LOOK_EVERY", BY_DEFAULT)
     text = add(path)
     store = KeyStore(path)
     store.verify(text)
-    looked = []
-    real = os.stat
-
-    def counted(*arguments: Any, **options: Any) -> os.stat_result:
-        looked.append(arguments)
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(os, "stat", counted)
-    for _ in range(1000):
-        store.recall(text)
-    assert len(looked) <= 1
+    looks.clear()
+    for seconds in range(3):
+        for _ in range(1000):
+            store.recall(text)
+        assert len(looks) == seconds
+        clock.passes(1)

@@ -1,5 +1,6 @@
 """Schemathesis asks the running API what its document says can be asked, and what it does not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from malha.settings import ROOT
-from tests.api.running import Running, running
-from tests.mesh import Mesh
+from tests.api.conftest import Apis
+from tests.api.running import Running
+from tests.mesh import Mesh, eventually
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "0"))
 
@@ -20,9 +22,8 @@ OPERATIONS = 4
 
 
 @pytest.fixture(scope="module")
-def api(
-    mesh: Mesh, parsed_manifest: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
+def api(mesh: Mesh, apis: Apis, served_manifest: dict[str, Any]) -> Iterator[Running]:
+    """Two products and no others, so that every question can have an answer."""
     number = "cast(id as decimal(18,2))"
     mesh.execute(
         "create schema if not exists ouro",
@@ -35,22 +36,29 @@ def api(
         f"{number} as ticket_medio, {number} as maior_pedido from range(50)",
     )
     products = {"cliente_pedido", "resumo_cliente"}
-    manifest = parsed_manifest | {
-        "nodes": {
-            name: node
-            for name, node in parsed_manifest["nodes"].items()
-            if node["resource_type"] != "model" or node["name"] in products
-        }
+    nodes = {
+        name: node
+        for name, node in served_manifest["nodes"].items()
+        if node["resource_type"] != "model" or node["name"] in products
     }
-    folder = tmp_path_factory.mktemp("fuzz") / "api"
-    with running(folder, manifest, API_QUEUE="500") as found:
-        yield found
+    api = apis("tier")
+    api.manifest.write_text(json.dumps(served_manifest | {"nodes": nodes}))
+    try:
+        eventually(lambda: _served(api) == products, seconds=30)
+        yield api
+    finally:
+        api.manifest.write_text(json.dumps(served_manifest))
+        eventually(lambda: len(_served(api)) > 2, seconds=30)
     for name in products:
         mesh.query(f"drop table ouro.{name} purge")
 
 
+def _served(api: Running) -> set[str]:
+    return {product["name"] for product in api.client.get("/api").json()}
+
+
 @pytest.mark.timeout(7200)
-def test_api_does_what_its_document_says(api: Running, tmp_path: Path) -> None:
+def test_api_does_what_its_document_says(mesh: Mesh, api: Running, tmp_path: Path) -> None:
     each = str(max(15, -(-EXAMPLES // OPERATIONS)))
     result = subprocess.run(
         [
@@ -72,8 +80,9 @@ def test_api_does_what_its_document_says(api: Running, tmp_path: Path) -> None:
             ),
         ],
         cwd=tmp_path,
-        env=os.environ
-        | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
+        env=mesh.environment(
+            SCHEMATHESIS_HOOKS="tests.api.schemathesis_hooks", PYTHONPATH=str(ROOT)
+        ),
         capture_output=True,
         text=True,
         timeout=7000,

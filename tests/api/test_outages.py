@@ -2,33 +2,30 @@
 
 import os
 import signal
-from pathlib import Path
-from typing import Any
 
 from stack.supervision import Supervisor
-from tests.api.running import running
-from tests.api.test_products import PATH, ROWS, create, in_memory, rows_of
+from tests.api.conftest import Apis
+from tests.api.orders import ROWS, ask_anew, await_rows, create, drop
+from tests.api.running import rows_of
 from tests.mesh import Mesh, eventually
 
 
 def test_small_products_go_on_and_others_come_back_without_a_restart(
-    fresh: Mesh, parsed_manifest: dict[str, Any], tmp_path: Path
+    mesh: Mesh, apis: Apis
 ) -> None:
-    create(fresh)
-    nothing_kept = {"API_TIER_ROWS": "0", "API_CACHE_MB": "0"}
-    with (
-        running(tmp_path / "memory", parsed_manifest) as memory,
-        running(tmp_path / "spark", parsed_manifest, **nothing_kept) as spark,
-    ):
-        in_memory(memory, PATH)
-        assert rows_of(spark.get(PATH)) == ROWS
-        os.kill(Supervisor(fresh.settings).states()["thrift"].pid, signal.SIGKILL)
-        refused = spark.get(PATH)
+    create(mesh)
+    memory, spark = apis("tier"), apis("thrift")
+    await_rows(memory)
+    await_rows(spark)
+    os.kill(Supervisor(mesh.settings).states()["thrift"].pid, signal.SIGKILL)
+    try:
+        refused = ask_anew(spark)
         assert refused.status_code == 503
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.headers["retry-after"] == "5"
-        # A question that nobody has asked before, so that no cache has its answer.
-        assert rows_of(memory.get(PATH, pedido_id__ne=-4711)) == ROWS
-        eventually(lambda: spark.get(PATH).status_code == 200, seconds=120)
-        assert rows_of(spark.get(PATH)) == ROWS
-    fresh.up()
+        assert rows_of(ask_anew(memory)) == ROWS
+        eventually(lambda: ask_anew(spark).status_code == 200, seconds=240)
+        assert rows_of(ask_anew(spark)) == ROWS
+    finally:
+        mesh.up()
+    drop(mesh)

@@ -88,19 +88,32 @@ def test_line_is_what_is_ready_at_once(together: int) -> None:
     assert overload.lengths == [together]
 
 
+class Counting(Overload):
+    """Counts its looks."""
+
+    looks = 0
+
+    def look(self, length: int) -> None:
+        self.looks += 1
+        super().look(length)
+
+
 @pytest.mark.parametrize(("line", "on"), [(8, True), (50, False), (0, False)])
 def test_line_that_stands_is_noticed(monkeypatch: pytest.MonkeyPatch, line: int, on: bool) -> None:
     monkeypatch.setattr(module, "_BEAT_S", 0.001)
-    overload = Overload(line)
+    overload = Counting(line)
 
     async def scenario() -> None:
         overload.start()
-        end = time.monotonic() + (5 if on else 0.2)
-        while not overload.on and time.monotonic() < end:
+        rounds = 0
+        # Without a line it does not look at all.
+        while not overload.on and (overload.looks < 20 if line else rounds < 1000):
             refused = [overload.refuses() for _ in range(20)]
             assert not any(refused)
             await asyncio.sleep(0)
+            rounds += 1
         overload.close()
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), 60))
     assert overload.on is on
+    assert overload.looks >= 5 if line else overload.looks == 0

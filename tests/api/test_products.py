@@ -3,9 +3,8 @@
 import copy
 import csv
 import io
-import itertools
 import json
-import re
+import secrets
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,79 +16,48 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.api.running import Running, running
+from tests.api.conftest import NOT_BUILT, Apis, model
+from tests.api.orders import (
+    PATH,
+    ROWS,
+    ask_anew,
+    await_memory,
+    await_rows,
+    create,
+    drop,
+    of_all,
+    write_again,
+)
+from tests.api.running import Running, rows_of
 from tests.mesh import Mesh, eventually
 
 Json = dict[str, Any]
 
-ROWS = [
-    {"pedido_id": 1, "cliente_id": 1, "nome": "Alice", "valor": Decimal("200.00")},
-    {"pedido_id": 2, "cliente_id": 2, "nome": "Bob", "valor": Decimal("150.00")},
-    {"pedido_id": 3, "cliente_id": 1, "nome": "Alice", "valor": Decimal("350.00")},
-]
-SMALLEST = (
-    "insert into ouro.cliente_pedido values "
-    "(1, 1, 'Alice', 200.00), (2, 2, 'Bob', 150.00), (3, 1, 'Alice', 350.00)"
-)
-PATH = "/api/cliente-pedido"
-_NUMBERS = itertools.count(1)
-
-
-def create(mesh: Mesh) -> None:
-    mesh.execute(
-        "create schema if not exists ouro",
-        "drop table if exists ouro.cliente_pedido",
-        "create table ouro.cliente_pedido "
-        "(pedido_id bigint, cliente_id bigint, nome string, valor decimal(18,2)) using iceberg",
-        SMALLEST,
-    )
+_CLIENTS = 25_000
 
 
 @pytest.fixture(scope="module")
-def table(fresh: Mesh) -> Iterator[Mesh]:
-    """The smallest case's product, and nothing else."""
-    create(fresh)
-    yield fresh
-    fresh.query("drop table ouro.cliente_pedido purge")
+def table(mesh: Mesh) -> Iterator[Mesh]:
+    """The smallest case's product, one of many rows, and nothing else."""
+    mesh.begin_empty()
+    create(mesh)
+    number = "cast(id / 4 as decimal(18,2))"
+    mesh.query(
+        "create table ouro.resumo_cliente using iceberg as select id as cliente_id, "
+        f"concat('n', id) as nome, id % 7 as pedidos, {number} as total, "
+        f"{number} as ticket_medio, {number} as maior_pedido from range({_CLIENTS})"
+    )
+    yield mesh
+    drop(mesh)
+    mesh.query("drop table ouro.resumo_cliente purge")
 
 
 @pytest.fixture(scope="module", params=["tier", "thrift"])
-def api(
-    table: Mesh,
-    parsed_manifest: Json,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
-) -> Iterator[Running]:
+def api(table: Mesh, apis: Apis, request: pytest.FixtureRequest) -> Running:
     """The API with products in memory, and with none."""
-    folder = tmp_path_factory.mktemp("api") / "api"
-    rows = {"tier": "2000000", "thrift": "0"}[request.param]
-    with running(folder, parsed_manifest, API_TIER_ROWS=rows) as found:
-        if request.param == "tier":
-            in_memory(found, PATH)
-        yield found
-
-
-def in_memory(api: Running, path: str) -> None:
-    """Wait until the product is answered from memory, as the metrics say."""
-    name = path.removeprefix("/api/").replace("-", "_")
-    line = re.compile(rf'malha_api_answers_total{{product="{name}",source="tier"}} ([\d.]+)')
-
-    def answered() -> float:
-        found = line.search(api.client.get("/metrics").text)
-        return float(found[1]) if found else 0
-
-    def there() -> bool:
-        before = answered()
-        # What nobody has asked yet is in no cache.
-        api.get(path, pedido_id__ne=-next(_NUMBERS))
-        return answered() > before
-
-    eventually(there, seconds=30)
-
-
-def rows_of(answer: httpx.Response) -> list[Json]:
-    assert answer.status_code == 200, answer.text
-    return json.loads(answer.text, parse_float=Decimal)  # type: ignore[no-any-return]
+    found = apis(request.param)
+    await_rows(found)
+    return found
 
 
 def test_product_is_served_row_by_row(api: Running) -> None:
@@ -164,7 +132,7 @@ def test_head_has_the_headers_of_get_and_no_body(api: Running) -> None:
 
 
 def test_product_that_is_not_built_says_how_to(api: Running) -> None:
-    answer = api.get("/api/resumo-cliente")
+    answer = api.get(f"/api/{NOT_BUILT.replace('_', '-')}")
     assert answer.status_code == 503
     assert "run `dbt build`" in answer.json()["detail"]
     assert answer.headers["retry-after"] == "30"
@@ -311,24 +279,30 @@ def test_pages_that_were_begun_stay_as_they_were_and_a_publish_is_seen(
         assert pages(api, change, limit=1) == ROWS
         change()
         expected = ROWS[0] | {"nome": "Rebuilt", "valor": Decimal("1.00")}
-        eventually(lambda: rows_of(api.get(PATH)) == [expected], seconds=5)
+        eventually(lambda: rows_of(api.get(PATH)) == [expected], seconds=30)
     finally:
-        table.query(SMALLEST.replace("into", "overwrite"))
-        eventually(lambda: rows_of(api.get(PATH)) == ROWS, seconds=5)
+        write_again(table)
+        await_rows(api)
 
 
 def test_cursor_on_a_table_that_was_made_anew_says_so(api: Running, table: Mesh) -> None:
-    before = api.get(PATH, limit=1)
+    # Pages that were read before may still be in the cache.
+    asked: Json = {"limit": 1, **of_all()}
+    before = api.get(PATH, **asked)
     cursor, tag = before.headers["next-cursor"], before.headers["etag"]
     create(table)
-    # While it is empty, it has no snapshot and no tag.
-    eventually(lambda: api.get(PATH, limit=1).headers.get("etag", tag) != tag, seconds=5)
-    answer = api.get(PATH, limit=1, cursor=cursor)
-    # What is in memory still has it; Spark cannot.
-    assert answer.status_code in (200, 410)
-    if answer.status_code == 200:
-        assert rows_of(answer) == [ROWS[1]]
-    eventually(lambda: rows_of(api.get(PATH)) == ROWS, seconds=5)
+    try:
+        # While it is empty, it has no snapshot and no tag.
+        eventually(lambda: api.get(PATH, **asked).headers.get("etag", tag) != tag, seconds=30)
+        answer = api.get(PATH, cursor=cursor, **asked)
+        if api.in_memory:
+            # The two newest snapshots stay there.
+            assert rows_of(answer) == [ROWS[1]]
+        else:
+            assert answer.status_code == 410
+            assert "begin again" in answer.json()["detail"]
+    finally:
+        await_rows(api)
 
 
 def test_request_is_named_in_the_answer(api: Running) -> None:
@@ -339,24 +313,19 @@ def test_request_is_named_in_the_answer(api: Running) -> None:
         assert len(made.headers["x-request-id"]) == 16
 
 
-def test_export_is_the_table(table: Mesh, api: Running) -> None:
-    number = "cast(id / 4 as decimal(18,2))"
-    table.execute(
-        "drop table if exists ouro.resumo_cliente",
-        "create table ouro.resumo_cliente using iceberg as select id as cliente_id, "
-        f"concat('n', id) as nome, id % 7 as pedidos, {number} as total, "
-        f"{number} as ticket_medio, {number} as maior_pedido from range(25000)",
-    )
-    try:
-        expected = table.query("select * from ouro.resumo_cliente order by cliente_id")
-        eventually(lambda: api.get("/api/resumo-cliente").status_code == 200, seconds=10)
-        whole = api.get("/api/resumo-cliente", limit="all", format="arrow")
-        found = pa.ipc.open_stream(whole.content).read_all()
-        columns = [column.to_pylist() for column in found.columns]
-        assert list(zip(*columns, strict=True)) == expected
-        assert len(expected) == 25_000
-    finally:
-        table.query("drop table ouro.resumo_cliente purge")
+def test_export_is_the_table(api: Running) -> None:
+    eventually(lambda: api.get("/api/resumo-cliente").status_code == 200, seconds=30)
+    whole = api.get("/api/resumo-cliente", limit="all", format="arrow")
+    found = pa.ipc.open_stream(whole.content).read_all()
+    quarters = [Decimal(number) / 4 for number in range(_CLIENTS)]
+    assert found.to_pydict() == {
+        "cliente_id": list(range(_CLIENTS)),
+        "nome": [f"n{number}" for number in range(_CLIENTS)],
+        "pedidos": [number % 7 for number in range(_CLIENTS)],
+        "total": quarters,
+        "ticket_medio": quarters,
+        "maior_pedido": quarters,
+    }
 
 
 def test_many_who_ask_at_once_are_all_answered(api: Running) -> None:
@@ -381,9 +350,10 @@ def test_many_who_ask_at_once_are_all_answered(api: Running) -> None:
 
 @pytest.mark.parametrize("api", ["thrift"], indirect=True)
 def test_request_is_named_in_the_statement_that_spark_runs(table: Mesh, api: Running) -> None:
-    api.get(PATH, headers={"x-request-id": "find-me-7"}, pedido_id__gt=-77)
+    name = f"find-me-{secrets.token_hex(8)}"
+    ask_anew(api, name)
     ui = f"http://127.0.0.1:{table.settings.spark_ui_port}"
-    eventually(lambda: "request find-me-7" in _statements(ui), seconds=10)
+    eventually(lambda: f"request {name}" in _statements(ui), seconds=30)
 
 
 def _statements(ui: str) -> str:
@@ -391,20 +361,11 @@ def _statements(ui: str) -> str:
     return unquote(httpx.get(f"{ui}/sqlserver/", timeout=20).text)
 
 
-def _model(manifest: Json, name: str) -> Json:
-    (found,) = (
-        node
-        for node in manifest["nodes"].values()
-        if node["name"] == name and node["resource_type"] == "model"
-    )
-    return found  # type: ignore[no-any-return]
-
-
 @pytest.fixture
-def guarded(api: Running, parsed_manifest: Json) -> Iterator[Running]:
+def guarded(api: Running, served_manifest: Json) -> Iterator[Running]:
     """The product with a mask and a row filter, and who sees through neither."""
-    manifest = copy.deepcopy(parsed_manifest)
-    declared = _model(manifest, "cliente_pedido")["config"]["meta"]["api"]
+    manifest = copy.deepcopy(served_manifest)
+    declared = model(manifest, "cliente_pedido")["config"]["meta"]["api"]
     declared["masks"] = {
         "nome": {"unless": "pii.nome", "show": "***"},
         "valor": {"unless": "pii.valor"},
@@ -412,13 +373,15 @@ def guarded(api: Running, parsed_manifest: Json) -> Iterator[Running]:
     declared["rows"] = [{"unless": "all-rows", "where": "valor < 300 and nome <> 'Zoe'"}]
     api.manifest.write_text(json.dumps(manifest))
     expected = [row | {"nome": "***", "valor": None} for row in ROWS[:2]]
-    eventually(lambda: api.get(PATH).text.count("***") == 2, seconds=15)
-    if api.settings["API_TIER_ROWS"] != "0":
-        in_memory(api, PATH)
-    assert rows_of(api.get(PATH)) == expected
-    yield api
-    api.manifest.write_text(json.dumps(parsed_manifest))
-    eventually(lambda: rows_of(api.get(PATH)) == ROWS, seconds=15)
+    try:
+        eventually(lambda: api.get(PATH).text.count("***") == 2, seconds=30)
+        if api.in_memory:
+            await_memory(api)
+        assert rows_of(api.get(PATH)) == expected
+        yield api
+    finally:
+        api.manifest.write_text(json.dumps(served_manifest))
+        await_rows(api)
 
 
 def test_what_is_masked_or_filtered_cannot_be_probed(
@@ -475,7 +438,7 @@ def test_who_has_the_scopes_sees_all_and_nobody_gets_anothers_answer(
     api = guarded
     key = api.key_of("*", "pii.nome", "pii.valor", "all-rows")
     more = {"Authorization": f"Bearer {key}"}
-    eventually(lambda: api.get(PATH, headers=more).status_code == 200, seconds=10)
+    eventually(lambda: api.get(PATH, headers=more).status_code == 200, seconds=30)
     full = api.get(PATH, headers=more)
     assert rows_of(full) == ROWS
     masked = api.get(PATH)
@@ -488,16 +451,16 @@ def test_who_has_the_scopes_sees_all_and_nobody_gets_anothers_answer(
 
 
 def test_broken_manifest_leaves_the_products_and_is_told(
-    api: Running, parsed_manifest: Json
+    api: Running, served_manifest: Json
 ) -> None:
     try:
         api.manifest.write_text("{")
-        eventually(lambda: api.client.get("/health/ready").status_code == 503, seconds=10)
+        eventually(lambda: api.client.get("/health/ready").status_code == 503, seconds=30)
         assert api.client.get("/health/ready").json()["checks"]["registry"] == "cannot be read"
         assert rows_of(api.get(PATH)) == ROWS
     finally:
-        api.manifest.write_text(json.dumps(parsed_manifest))
-        eventually(lambda: api.client.get("/health/ready").status_code == 200, seconds=10)
+        api.manifest.write_text(json.dumps(served_manifest))
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, seconds=30)
 
 
 def test_catalogue_lists_products_with_owner_and_columns(api: Running) -> None:

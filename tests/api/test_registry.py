@@ -64,7 +64,10 @@ def test_new_product_appears(
     assert len(seen) == 2
 
 
-def test_new_product_appears_by_itself(registry: Registry, path: Path, manifest: Json) -> None:
+def test_new_product_appears_by_itself(
+    registry: Registry, path: Path, manifest: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.registry._POLL_SECONDS", 0.01)
     registry.start()
     try:
         path.write_text(json.dumps(another(manifest)))

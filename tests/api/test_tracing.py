@@ -63,9 +63,9 @@ def test_query_is_a_span_within_its_request(
         "ticket_medio, cast(1 as decimal(18,2)) as maior_pedido from range(3)",
     )
     settings = {"API_TRACES_URL": collector, "API_TIER_ROWS": "0", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    with running(tmp_path, parsed_manifest, **settings) as api:
+    with running(mesh, tmp_path, parsed_manifest, **settings) as api:
         assert api.get("/api/resumo-cliente").status_code == 200
-        eventually(lambda: {"thrift", "GET /api/resumo-cliente"} <= set(spans()), seconds=20)
+        eventually(lambda: {"thrift", "GET /api/resumo-cliente"} <= set(spans()), seconds=60)
     mesh.query("drop table ouro.resumo_cliente purge")
     request, query = spans()["GET /api/resumo-cliente"], spans()["thrift"]
     assert (query.trace_id, query.parent_span_id) == (request.trace_id, request.span_id)

@@ -1,7 +1,9 @@
 """The mesh in containers that the tests run on, and what they do to it."""
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -9,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,18 @@ SERVICES = ("minio", "postgres", "metastore", "thrift", "api", "docs")
 """What runs by default."""
 
 
+PROJECT = f"malha-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+"""The project of this checkout's tests: another checkout's have containers of their own."""
+VERSION = PROJECT.removeprefix("malha-")
+"""The tag of its images."""
+
+
+def _interpolated() -> set[str]:
+    """The variables that docker-compose.yml takes from whoever calls it."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    return {*re.findall(r"\$\{(\w+)", text), *re.findall(r"^ +([A-Z_]+):$", text, re.M)}
+
+
 def missing_engine() -> str | None:
     """Why there can be no containers, if so."""
     for command in (["docker", "info"], ["docker", "compose", "version"]):
@@ -58,37 +72,33 @@ def wait_for_line(job: "subprocess.Popen[str]", text: str) -> str:
     raise AssertionError(f"it ended and never said {text!r}: {said}")
 
 
-def land(containers: "Containers", folder: Path, key: str, line: str) -> None:
-    """Land a file of one line."""
-    path = folder / key
-    path.parent.mkdir(parents=True)
-    path.write_text(f"{line}\n")
-    folder.chmod(0o755)  # the container's user is another
-    ok(containers.task("land", str(folder)))
-
-
 @dataclass
 class Containers:
     """A project of Compose's of the tests' own. Commands run as a user would run them."""
 
     folder: Path
     ports: dict[str, int]
-    project: str = "malha-test"
+    landed: list[Path] = field(default_factory=list)
+    """The folders whose files are in the landing area, in the order of their landing."""
 
     @classmethod
     def make(cls, folder: Path) -> "Containers":
-        # Some are bound late: not those that the embedded stack of the tests finds free as well.
-        ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED), first=35000), strict=True))
-        return cls(folder, ports)
+        return cls(folder, dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True)))
 
     @property
     def environment(self) -> dict[str, str]:
+        """The caller's environment, without what would change the containers."""
+        left_out = _interpolated()
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")},
-            "COMPOSE_PROJECT_NAME": self.project,
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name not in left_out and not name.startswith("COMPOSE_")
+            },
+            "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_ENV_FILES": str(self.folder / ".env"),
             "COMPOSE_PROGRESS": "quiet",
-            "MALHA_VERSION": "test",
+            "MALHA_VERSION": VERSION,
             "COLUMNS": "200",
             **{name: str(port) for name, port in self.ports.items()},
         }
@@ -115,13 +125,16 @@ class Containers:
 
     @contextmanager
     def job_in_background(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """A job that is gone at the end, its container with it."""
-        name = f"{self.project}-job-{uuid.uuid4().hex[:8]}"
+        """A job that is gone at the end, its container with it.
+
+        Its input stays open until `communicate`.
+        """
+        name = f"{PROJECT}-job-{uuid.uuid4().hex[:8]}"
         process = subprocess.Popen(
             ["docker", "compose", "run", "--rm", "--no-TTY", "--name", name, *arguments],
             cwd=ROOT,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -133,6 +146,19 @@ class Containers:
             self.run("docker", "rm", "--force", name)
             process.kill()
             process.wait()
+
+    def land(self, folder: Path) -> None:
+        """Land a folder's files."""
+        ok(self.task("land", str(folder)))
+        self.landed.append(folder)
+
+    def land_line(self, folder: Path, key: str, line: str) -> None:
+        """Land a file of one line, which is written into the folder first."""
+        path = folder / key
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{line}\n")
+        folder.chmod(0o755)  # the container's user is another
+        self.land(folder)
 
     def up(self, *services: str) -> None:
         ok(self.compose("up", "--detach", "--wait", *services))

@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 
-from tests.compose.containers import SERVICES, Containers
+from tests.compose.containers import SERVICES, VERSION, Containers
 from tests.compose.test_mesh import TABLES, rows
 from tests.mesh import ok, refused
 
@@ -39,26 +39,32 @@ def test_backup_is_restored_into_new_volumes(loaded: Containers) -> None:
 
 def test_containers_of_other_images_take_over_the_data(loaded: Containers) -> None:
     expected = {table: rows(loaded, table) for table in TABLES}
-    images = ok(loaded.run("docker", "image", "ls", "malha/*:test", "--format", "{{.Repository}}"))
-    for name in images.split():
-        ok(loaded.run("docker", "tag", f"{name}:test", f"{name}:test-next"))
-    before = {name: states[0]["ID"] for name, states in loaded.states().items()}
-    ok(loaded.compose("up", "--detach", "--wait", MALHA_VERSION="test-next"))
-    after = {name: states[0]["ID"] for name, states in loaded.states().items()}
-    assert all(after[name] != before[name] for name in SERVICES if name != "postgres")
-    for table in TABLES:
-        assert rows(loaded, table) == expected[table], table
-    loaded.up()
-    for name in images.split():
-        ok(loaded.run("docker", "rmi", f"{name}:test-next"))
+    listed = ("docker", "image", "ls", f"malha/*:{VERSION}", "--format", "{{.Repository}}")
+    images = ok(loaded.run(*listed)).split()
+    following = f"{VERSION}-next"
+    try:
+        for name in images:
+            ok(loaded.run("docker", "tag", f"{name}:{VERSION}", f"{name}:{following}"))
+        before = {name: states[0]["ID"] for name, states in loaded.states().items()}
+        ok(loaded.compose("up", "--detach", "--wait", MALHA_VERSION=following))
+        after = {name: states[0]["ID"] for name, states in loaded.states().items()}
+        assert all(after[name] != before[name] for name in SERVICES if name != "postgres")
+        for table in TABLES:
+            assert rows(loaded, table) == expected[table], table
+    finally:
+        loaded.up()
+        for name in images:
+            ok(loaded.run("docker", "rmi", f"{name}:{following}"))
 
 
 @pytest.mark.parametrize("task", [["backup"], ["restore"], ["land"], ["nothing"], []])
-def test_wrong_usage_shows_the_usage(loaded: Containers, task: list[str]) -> None:
-    assert "usage: stack/compose.sh TASK" in refused(loaded.task(*task), code=2)
+def test_wrong_usage_shows_the_usage(containers: Containers, task: list[str]) -> None:
+    assert "usage: stack/compose.sh TASK" in refused(containers.task(*task), code=2)
 
 
-def test_backup_does_not_overwrite(loaded: Containers) -> None:
-    (loaded.folder / "kept.tar").write_text("kept")
-    assert "kept.tar exists" in refused(loaded.task("backup", str(loaded.folder / "kept.tar")))
-    assert (loaded.folder / "kept.tar").read_text() == "kept"
+def test_backup_does_not_overwrite(containers: Containers) -> None:
+    (containers.folder / "kept.tar").write_text("kept")
+    assert "kept.tar exists" in refused(
+        containers.task("backup", str(containers.folder / "kept.tar"))
+    )
+    assert (containers.folder / "kept.tar").read_text() == "kept"

@@ -2,32 +2,38 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 from governance.lineage import Lineage, Origin, relation_of
-from malha.settings import ROOT
-from tests.mesh import Completed, Mesh, answers, eventually, free_ports, ok, refused
+from tests.dbt.project import Project
+from tests.mesh import (
+    DBT,
+    WITHOUT_UNIT_TESTS,
+    Completed,
+    Mesh,
+    answers,
+    eventually,
+    free_ports,
+    ok,
+    refused,
+)
+
+
+def test_run_builds_and_test_tests(ingested: Mesh) -> None:
+    assert "WARN=0 ERROR=0 SKIP=0" in ok(ingested.dbt("run"))
+    assert ingested.count("ouro.cliente_pedido") == 3
+    ok(ingested.dbt("snapshot"))
+    assert "WARN=0 ERROR=0" in ok(ingested.dbt("test", "--exclude", "test_type:unit"))
 
 
 @pytest.fixture(scope="module")
-def landed(fresh: Mesh) -> Mesh:
-    """The mesh with the smallest case in bronze and nothing built."""
-    ok(fresh.stack("land", "data/samples/minimo"))
-    ok(fresh.ingest())
-    return fresh
-
-
-def test_run_builds_and_test_tests(landed: Mesh) -> None:
-    assert "WARN=0 ERROR=0 SKIP=0" in ok(landed.dbt("run"))
-    assert landed.count("ouro.cliente_pedido") == 3
-    ok(landed.dbt("snapshot"))
-    assert "WARN=0 ERROR=0" in ok(landed.dbt("test", "--exclude", "test_type:unit"))
+def landed(mesh: Mesh) -> Mesh:
+    """The mesh with the smallest case built, which the tests below do not change."""
+    mesh.begin_built()
+    return mesh
 
 
 def test_freshness_is_checked(landed: Mesh) -> None:
@@ -44,6 +50,7 @@ def test_docs_have_every_table_with_its_columns(landed: Mesh) -> None:
         "bronze.cliente",
         "bronze.pedido",
         "malha.publications",
+        "malha.rejections",
         "prata_cliente",
         "prata_cliente_entregas",
         "prata_cliente_historia",
@@ -63,21 +70,26 @@ def test_docs_say_of_every_column_where_it_comes_from(landed: Mesh, tmp_path: Pa
     ok(landed.dbt("docs", "generate", "--target-path", str(tmp_path)))
     manifest = tmp_path / "manifest.json"
     traced = Lineage(json.loads(manifest.read_text()))
-    shown = ok(landed.run(sys.executable, "-m", "governance", "describe", str(tmp_path)))
+    shown = ok(landed.governance("describe", str(tmp_path)))
     assert re.search(r"^[1-9]\d* columns say where they come from", shown)
     for node in json.loads(manifest.read_text())["nodes"].values():
         if node["resource_type"] in ("model", "snapshot"):
             for origin in traced.columns(relation_of(node)):
                 assert "\n\nFrom " in node["columns"][origin.column]["description"]
                 beginnings = {one.relation for one in traced.sources(origin)}
-                assert beginnings <= {"bronze.cliente", "bronze.pedido", "malha.publications"}
+                assert beginnings <= {
+                    "bronze.cliente",
+                    "bronze.pedido",
+                    "malha.publications",
+                    "malha.rejections",
+                }
     total = Origin("ouro.resumo_cliente", "total")
     assert traced.sources(total) == (Origin("bronze.pedido", "valor"),)
 
 
 def test_lineage_of_a_column_is_shown(landed: Mesh) -> None:
     def show(*arguments: str) -> Completed:
-        return landed.run(sys.executable, "-m", "governance", "show", *arguments)
+        return landed.governance("show", *arguments)
 
     ok(landed.dbt("compile"))
     shown = ok(show("resumo_cliente", "total"))
@@ -95,9 +107,8 @@ def test_lineage_of_a_column_is_shown(landed: Mesh) -> None:
 def test_docs_are_served(landed: Mesh) -> None:
     ok(landed.dbt("docs", "generate"))
     port = free_ports(1)[0]
-    dbt = f"{sys.prefix}/bin/dbt"
-    command = [dbt, "docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    serve = ("docs", "serve", "--host", "127.0.0.1", "--port", str(port), "--no-browser")
+    server = landed.start(DBT, *serve)
     try:
         url = f"http://127.0.0.1:{port}"
         eventually(lambda: answers(f"{url}/catalog.json"), seconds=30)
@@ -112,30 +123,16 @@ def test_docs_are_served(landed: Mesh) -> None:
     ["clientes/prata_cliente_entregas", "pedidos/prata_pedido_entregas"],
 )
 def test_rule_that_drops_rows_silently_fails_a_test(
-    landed: Mesh, tmp_path: Path, model: str
+    built: Mesh, tmp_path: Path, model: str
 ) -> None:
-    project = tmp_path / "dbt_project"
-    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
-    sql = project / f"models/prata/{model}.sql"
+    project = Project.copy(built, tmp_path / "dbt_project")
     rule = "where chave is null or ordem = 1"
-    assert rule in sql.read_text()
-    sql.write_text(sql.read_text().replace(rule, "where ordem = 1 and chave <> 3"))
+    project.replace(f"models/prata/{model}.sql", rule, "where ordem = 1 and chave <> 3")
 
     name = Path(model).name
-    result = landed.dbt(
-        "build",
-        "--project-dir",
-        str(project),
-        "--target-path",
-        str(tmp_path / "target"),
-        "--select",
-        name,
-        "--exclude",
-        "test_type:unit",
-    )
+    result = project.dbt("build", "--select", name, *WITHOUT_UNIT_TESTS)
     assert result.returncode == 1, result.stdout
     assert f"FAIL 1 rows_are_conserved_{name}" in result.stdout
-    ok(landed.dbt("build", "--exclude", "test_type:unit"))
 
 
 def test_unit_tests_pass(landed: Mesh) -> None:

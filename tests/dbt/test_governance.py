@@ -2,18 +2,19 @@
 
 import copy
 import json
+import logging
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dbt_bouncer import run_bouncer
 
 from malha.settings import ROOT
-from tests.mesh import Completed
+from tests.conftest import run_parse
+from tests.mesh import ok
 
 Json = dict[str, Any]
 CONFIG = yaml.safe_load((ROOT / "dbt-bouncer.yml").read_text())
@@ -36,21 +37,25 @@ def failures_of(manifest: Json, folder: Path) -> dict[str, list[str]]:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "dbt-bouncer.yml").write_text(yaml.safe_dump(config))
     report = folder / "report.json"
-    command = [f"{sys.prefix}/bin/dbt-bouncer", "run", "--output-only-failures"]
-    result = subprocess.run(
-        [*command, "--config-file", str(folder / "dbt-bouncer.yml"), "--output-file", str(report)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode in (0, 1), result.stdout + result.stderr
+    code = _bounce(folder / "dbt-bouncer.yml", report)
+    assert code in (0, 1)
     found: dict[str, list[str]] = {}
     for failure in json.loads(report.read_text()):
         name = failure["check_run_id"].split(":")[0]
         found.setdefault(name, []).append(failure["failure_message"])
-    assert bool(found) == (result.returncode == 1), result.stdout
+    assert bool(found) == (code == 1)
     return found
+
+
+def _bounce(config: Path, report: Path) -> int:
+    """Run dbt-bouncer; what it changes of the log's settings is as before in the end."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        return run_bouncer(config_file=config, output_file=report, output_only_failures=True)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def test_project_keeps_all_rules(parsed_manifest: Json, tmp_path: Path) -> None:
@@ -117,7 +122,21 @@ def bare_argument(manifest: Json) -> None:
 
 
 def exposure(**changes: Any) -> Callable[[Json], None]:
-    return lambda manifest: manifest["exposures"]["exposure.malha.api"].update(changes)
+    """An exposure that keeps the rules, but for these changes."""
+    good = {
+        "name": "painel",
+        "type": "dashboard",
+        "unique_id": "exposure.malha.painel",
+        "resource_type": "exposure",
+        "package_name": "malha",
+        "path": "painel.yml",
+        "original_file_path": "models/painel.yml",
+        "fqn": ["malha", "painel"],
+        "owner": {"name": "Domínio Vendas", "email": "vendas@malha.example"},
+        "description": "What is sold.",
+        "depends_on": {"nodes": [PRODUCT], "macros": []},
+    }
+    return lambda manifest: manifest["exposures"].update({good["unique_id"]: good | changes})
 
 
 MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
@@ -166,7 +185,11 @@ MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
         macro("generate_schema_name", description=""),
     ),
     ("check_macro_arguments_description_populated", "generate_alias_name", bare_argument),
-    ("check_exposure_has_owner", "api", exposure(owner={"name": "Domínio Vendas", "email": None})),
+    (
+        "check_exposure_has_owner",
+        "painel",
+        exposure(owner={"name": "Domínio Vendas", "email": None}),
+    ),
     (
         "check_exposure_based_on_non_public_models",
         "prata_pedido",
@@ -342,21 +365,12 @@ PROJECTS: list[tuple[str, str, Callable[[Path], None]]] = [
 ]
 
 
-def parse(project: Path) -> Completed:
-    command = [f"{sys.prefix}/bin/dbt", "--no-use-colors", "--quiet", "parse"]
-    return subprocess.run(
-        [*command, "--project-dir", str(project), "--target-path", str(project / "target")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, parsed: Path) -> Path:
+    """A copy of the project, of which dbt parses again what is changed."""
     copied = tmp_path / "dbt_project"
     shutil.copytree(ROOT / "dbt_project", copied, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(parsed, copied / "target")
     return copied
 
 
@@ -367,8 +381,7 @@ def test_project_that_breaks_a_rule_is_refused(
     project: Path, tmp_path: Path, rule: str, message: str, change: Callable[[Path], None]
 ) -> None:
     change(project)
-    parsed = parse(project)
-    assert parsed.returncode == 0, parsed.stdout
+    ok(run_parse(project, project / "target"))
     found = failures_of(json.loads((project / "target/manifest.json").read_text()), tmp_path)
     assert any(message in text for text in found.get(rule, [])), found
 
@@ -382,8 +395,7 @@ def test_snapshot_and_product_on_it_keep_the_rules(project: Path, tmp_path: Path
         "models/ouro/clientes/mudanca_cliente.yml",
         f"models: [{{name: mudanca_cliente, description: {GRAIN}}}]",
     )(project)
-    parsed = parse(project)
-    assert parsed.returncode == 0, parsed.stdout
+    ok(run_parse(project, project / "target"))
     manifest = json.loads((project / "target/manifest.json").read_text())
     assert failures_of(manifest, tmp_path) == {}
 
@@ -392,10 +404,10 @@ def test_dbt_refuses_what_another_domain_keeps_private(project: Path) -> None:
     written("models/ouro/vendas/vista.sql", "select * from {{ ref('prata_pedido_rejeitados') }}")(
         project
     )
-    parsed = parse(project)
-    assert parsed.returncode == 2, parsed.stdout
-    assert "prata_pedido_rejeitados" in parsed.stdout
-    assert "not allowed because the referenced node is private" in parsed.stdout
+    result = run_parse(project, project / "target")
+    assert result.returncode == 2, result.stdout
+    assert "prata_pedido_rejeitados" in result.stdout
+    assert "not allowed because the referenced node is private" in result.stdout
 
 
 def test_owner_of_a_group_reviews_the_folders_of_its_domain(parsed_manifest: Json) -> None:

@@ -23,13 +23,3 @@ def test_every_reason_has_a_unit_test_with_a_row_inside_and_one_outside(
     ]
     assert accepted == [set().union(*reasons_by_test) - {None}]
     assert all(None in reasons for reasons in reasons_by_test)
-
-
-def test_exposure_of_the_api_names_every_product(parsed_manifest: dict[str, Any]) -> None:
-    products = {
-        unique_id
-        for unique_id, node in parsed_manifest["nodes"].items()
-        if node["resource_type"] == "model" and node["access"] == "public"
-    }
-    exposure = parsed_manifest["exposures"]["exposure.malha.api"]
-    assert set(exposure["depends_on"]["nodes"]) == products

@@ -1,3 +1,4 @@
+import json
 import re
 
 from tests.lake.conftest import Lake
@@ -104,3 +105,16 @@ def test_services_that_do_not_answer_are_named(lake: Lake) -> None:
     uri = f"thrift://127.0.0.1:{port}"
     message = refused(lake.mesh.lake("status", METASTORE_URI=uri))
     assert f"the metastore at {uri} does not answer" in message
+
+
+def test_listings_are_there_for_programs_too(lake: Lake) -> None:
+    lake.create(TABLE)
+    lake.insert(TABLE, "(1, 10), (2, 20)")
+    lake.publication(TABLE, "build_00000001", published=True)
+    (found,) = json.loads(ok(lake.mesh.lake("status", "cliente_pedido", "--json")))
+    assert (found["table"], found["state"], found["rows"]) == (TABLE, "published", 2)
+    assert found["snapshot"] == lake.current(TABLE)
+    (entry,) = json.loads(ok(lake.mesh.lake("history", "cliente_pedido", "--json")))
+    assert entry["snapshot"] == lake.current(TABLE)
+    assert entry["current"] is True
+    assert entry["by"].startswith("dbt build")

@@ -1,6 +1,7 @@
 {% macro merge_rows(relation, sql) %}
     {%- set options = model.config.meta.get('merge', {}) -%}
     {%- set key = config.require('unique_key') -%}
+    {%- set keys = [key] if key is string else key -%}
     {%- set always = options.get('always', {}) -%}
     {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
     {%- set changed -%}
@@ -11,7 +12,7 @@
     using (
         {{ sql }}
     ) as new
-    on old.{{ key }} = new.{{ key }}
+    on {% for key in keys %}old.`{{ key }}` = new.`{{ key }}`{{ ' and ' if not loop.last }}{% endfor %}
     {% if 'delete_when' in options -%}
     when matched and {{ options.delete_when }} then delete
     {% endif -%}

@@ -1,12 +1,9 @@
-{% macro rewrite_table(relation, sql) %}
+{% macro rewrite_table(relation, columns, sql) %}
     {%- set existing = load_relation(relation) -%}
     {%- if existing is not none and existing.is_view -%}
-        {% do adapter.drop_relation(existing) %}
+        {%- do view_to_table(existing) -%}
     {%- endif -%}
-    {%- if config.get('contract').enforced -%}
-        {{ get_assert_columns_equivalent(sql) }}
-    {%- endif -%}
-    {% if existing is none or existing.is_view %}
+    {% if existing is none %}
         {% call statement('main') %}
             create table {{ relation }}
             {{ file_format_clause() }}
@@ -17,7 +14,8 @@
         {% endcall %}
     {% else %}
         {% do open_branch(relation) %}
-        {% do match_columns(relation, sql) %}
+        {% do fit_columns(relation, columns) %}
+        {% do overwrite_partitions('static') %}
         {% call statement('main') %}
             insert overwrite {{ relation }} by name
             {{ sql }}

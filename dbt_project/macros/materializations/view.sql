@@ -9,19 +9,24 @@
 
     {%- set present = [] -%}
     {%- if existing is not none and existing.is_view -%}
-        {%- for row in run_query("show tblproperties " ~ this ~ " ('malha.definition')") -%}
-            {%- do present.append(row[1]) -%}
-        {%- endfor -%}
+        {%- do present.append(view_definition(this)) -%}
     {%- elif existing is not none -%}
-        {% do adapter.drop_relation(existing) %}
+        {%- if is_published(existing) and not flags.FULL_REFRESH -%}
+            {%- do exceptions.raise_compiler_error(
+                this ~ " is a table, and a view in its place would take its rows and their history away; nothing was "
+                ~ "written. Keep it a table, or run this model with --full-refresh"
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
+    {%- set columns = columns_of_query(target_relation, compiled_code) -%}
+    {%- do check_contract(columns) -%}
 
     {{ run_hooks(pre_hooks) }}
-    {% if definition in present %}
+    {% if definition in present or (dry_run() and present) %}
         {% call noop_statement('main', 'nothing new') %}-- nothing new{% endcall %}
     {% else %}
+        {%- if existing is not none and not existing.is_view -%}{%- do adapter.drop_relation(existing) -%}{%- endif -%}
         {% call statement('main') %}
-            {%- if config.get('contract').enforced -%}{{ get_assert_columns_equivalent(sql) }}{%- endif %}
             create or replace view {{ target_relation }}
             tblproperties ('malha.definition' = '{{ definition }}')
             as

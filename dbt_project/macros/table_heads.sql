@@ -1,24 +1,22 @@
-{% macro branch_heads(results, branch) %}
+{% macro table_heads(relations, branch) %}
     {%- set parts = [] -%}
     {%- set heads = {} -%}
-    {%- for result in results -%}
-        {%- set node = result.node -%}
-        {%- set table = node.schema ~ '.' ~ node.alias -%}
-        {%- do heads.update({node.unique_id: {
-            'wrote': result.message != 'nothing new', 'main': none, 'branch': none,
-            'branches': [], 'parents': {}, 'moved': false,
+    {%- for relation in relations -%}
+        {%- do heads.update({relation: {
+            'main': none, 'branch': none, 'branches': [], 'parents': {}, 'moved': false,
         }}) -%}
         {%- do parts.append(
-            "select '" ~ node.unique_id ~ "' as id, name, cast(snapshot_id as string) as snapshot, '' as parent from "
-            ~ table ~ ".refs where type = 'BRANCH'"
+            "select '" ~ relation ~ "' as relation, name, cast(snapshot_id as string) as snapshot, '' as parent from "
+            ~ relation ~ ".refs where type = 'BRANCH'"
         ) -%}
         {%- do parts.append(
-            "select '" ~ node.unique_id ~ "', '', cast(snapshot_id as string), cast(parent_id as string) from "
-            ~ table ~ ".snapshots"
+            "select '" ~ relation ~ "', '', cast(snapshot_id as string), cast(parent_id as string) from "
+            ~ relation ~ ".snapshots"
         ) -%}
     {%- endfor -%}
-    {%- for row in run_query(parts | join('\nunion all\n')) if parts -%}
-        {%- set head = heads[row.id] -%}
+    {%- if not parts -%}{{ return(heads) }}{%- endif -%}
+    {%- for row in run_query(parts | join('\nunion all\n')) -%}
+        {%- set head = heads[row.relation] -%}
         {%- set snapshot = row.snapshot | string -%}
         {%- if not row.name -%}
             {%- do head.parents.update({snapshot: row.parent | string}) -%}
@@ -29,8 +27,8 @@
             {%- if row.name == branch -%}{%- do head.update(branch=snapshot) -%}{%- endif -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for head in heads.values() if head.wrote -%}
-        {%- set ancestor = namespace(id=head.branch, found=head.branch and head.main is none) -%}
+    {%- for head in heads.values() if head.branch and head.main -%}
+        {%- set ancestor = namespace(id=head.branch, found=false) -%}
         {%- for _ in head.parents if ancestor.id and not ancestor.found -%}
             {%- set ancestor.found = ancestor.id == head.main -%}
             {%- set ancestor.id = head.parents.get(ancestor.id) -%}

@@ -1,5 +1,0 @@
-{% macro end_build() %}
-    {% call statement('build_lock') -%}
-        drop table if exists {{ target.schema }}.build_lock purge
-    {%- endcall %}
-{% endmacro %}

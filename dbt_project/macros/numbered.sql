@@ -1,0 +1,3 @@
+{% macro numbered(count, noun) %}
+    {{ return(count ~ ' ' ~ noun ~ ('' if count == 1 else 's')) }}
+{% endmacro %}
