@@ -224,7 +224,9 @@ class Tier:
                 self._ended.wait(_RETRY_SECONDS)
                 self._queue.put(product)
             return
-        self._keep(state, [*state.loaded, loaded][-_KEPT:] if loaded else [])
+        # A copy of another declaration, as before a mask was declared, is found by nobody.
+        same = [one for one in state.loaded if one.product == product]
+        self._keep(state, [*same, loaded][-_KEPT:] if loaded else [])
 
     def _sweep(self) -> None:
         for name in [name for name in self._states if name not in self._served]:

@@ -65,6 +65,8 @@ def dbt(arguments: list[str]) -> None:
     from dbt.cli.main import dbtRunner
 
     result = dbtRunner().invoke(arguments)
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception  # of whoever stops the tests
     if not result.success:
         sys.exit(1 if result.exception is None else 2)
 

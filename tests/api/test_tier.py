@@ -109,6 +109,17 @@ def test_two_newest_snapshots_stay() -> None:
         assert [one.snapshot for one in tier.holds] == [2, 3]
 
 
+def test_copies_of_another_declaration_take_no_snapshots_place() -> None:
+    other = PRODUCT.model_copy(update={"columns": PRODUCT.columns[:2]})
+    with tier_of(FakeSpark()) as tier:
+        load(tier, 1)
+        tier.offer(other, at(1))
+        eventually(lambda: tier.find(other, 1) is not None, seconds=10)
+        load(tier, 1)
+        load(tier, 2)
+        assert [(one.product, one.snapshot) for one in tier.holds] == [(PRODUCT, 1), (PRODUCT, 2)]
+
+
 @pytest.mark.parametrize("limit", [{"api_tier_rows": 8}, {"api_tier_mb": 1}])
 def test_product_that_is_too_large_stays_away(limit: dict[str, int]) -> None:
     spark = FakeSpark(rows=9 if "api_tier_rows" in limit else 60_000)
