@@ -13,7 +13,16 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from ingest.frames import CORRUPT, SOURCE_FILE, arranged, readable_together, reader, source_file
+from ingest.frames import (
+    CORRUPT,
+    POSITION,
+    SOURCE_FILE,
+    arranged,
+    position,
+    readable_together,
+    reader,
+    source_file,
+)
 from ingest.landing import Delivery
 from malha.manifest import Source
 
@@ -50,10 +59,13 @@ def read_csv(spark: SparkSession, source: Source, deliveries: Sequence[Delivery]
         schema = StructType([StructField(name, StringType()) for name in (*fields, CORRUPT)])
         text = {name: F.col(field) for name, field in zip(header, fields, strict=True)}
         for group in readable_together(uris):
-            frame = csv.schema(schema).csv(group).select(*fields, CORRUPT, source_file())
+            frame = csv.schema(schema).csv(group)
+            frame = frame.select(*fields, CORRUPT, source_file(), position())
             if landing.encoding != _BYTEWISE:
                 frame = _decoded(frame, fields, separator)
-            frames.append(frame.select(*arranged(source, text, F.col(CORRUPT)), SOURCE_FILE))
+            frames.append(
+                frame.select(*arranged(source, text, F.col(CORRUPT)), SOURCE_FILE, POSITION)
+            )
     return reduce(DataFrame.unionByName, frames)
 
 
@@ -74,6 +86,7 @@ def _decoded(frame: DataFrame, fields: Sequence[str], separator: str) -> DataFra
         *(F.when(valid[name], text[name]).alias(name) for name in fields),
         corrupt.alias(CORRUPT),
         SOURCE_FILE,
+        POSITION,
     )
 
 

@@ -11,6 +11,13 @@ from malha.manifest import Source
 CORRUPT = "_corrupt"
 EXTRA = "_extra"
 SOURCE_FILE = "_source_file"
+POSITION = "_position"
+ORDER_KEY = "_order_key"
+
+# Tasks count their rows, and never come near so many.
+_COUNTER_BITS = 33
+# Of a number that counts lines, so many bits are left to count what one line has.
+_LINE_BITS = 12
 
 # What Hadoop takes for a sign of a pattern.
 _PATTERN = re.compile(r"[{}\[\]*?\\]")
@@ -35,6 +42,33 @@ def readable_together(uris: Sequence[str]) -> list[list[str]]:
 def source_file() -> Column:
     """The URI of a row's file, with the escapes of a URI."""
     return F.col("_metadata.file_path").alias(SOURCE_FILE)
+
+
+def position() -> Column:
+    """A number that rises with the place of a row in its file.
+
+    Spark splits text files among tasks, none of which knows how many rows those before it have. So
+    it is made of where a task's part begins, in MiB since parts are no smaller, and of the number
+    that the row has in the task. A file that one task reads has 0, 1, 2, … or goes on from another
+    file's last number.
+    """
+    part = F.shiftright(F.col("_metadata.file_block_start"), 20)
+    counter = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << _COUNTER_BITS) - 1))
+    return F.shiftleft(part, _COUNTER_BITS).bitwiseOR(counter).alias(POSITION)
+
+
+def position_in_line(line: Column, number: Column) -> Column:
+    """The position of the rows of a line, given that of the line and their numbers in it."""
+    row = F.least(number, F.lit((1 << _LINE_BITS) - 1)).cast("bigint")
+    return F.shiftleft(line, _LINE_BITS).bitwiseOR(row).alias(POSITION)
+
+
+def order_key(source: Source) -> Column:
+    """The text by which the source declares that its deliveries are ordered; null without one."""
+    names = source.landing.order_by
+    texts = [F.coalesce(F.col(quoted(name)), F.lit("")) for name in names]
+    key = F.concat_ws("\x01", *texts) if names else F.lit(None).cast("string")
+    return key.alias(ORDER_KEY)
 
 
 def quoted(name: str) -> str:

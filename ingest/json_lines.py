@@ -14,13 +14,16 @@ from urllib.parse import unquote
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType
 
 from ingest.errors import DeliveryError
 from ingest.frames import (
+    POSITION,
     SOURCE_FILE,
     arranged,
     as_latin_1,
+    position,
+    position_in_line,
     quoted,
     readable_together,
     reader,
@@ -59,7 +62,7 @@ def read_json(
     schema = _strings([*names, _CORRUPT_JSON])
     options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _CORRUPT_JSON}
     text = {name: F.col(quoted(name)) for name in names}
-    columns = [*arranged(source, text, F.col(_CORRUPT_JSON)), source_file()]
+    columns = [*arranged(source, text, F.col(_CORRUPT_JSON)), source_file(), position()]
     for group in readable_together([uri for uri in uris if uri not in doubtful]):
         frames.append(reader(spark).options(**options).schema(schema).json(group).select(*columns))
     return reduce(DataFrame.unionByName, frames), undeclared
@@ -119,7 +122,7 @@ def _judged(spark: SparkSession, uris: Sequence[str]) -> DataFrame:
     lines = reduce(
         DataFrame.unionByName,
         [
-            reader(spark).text(group).select("value", source_file())
+            reader(spark).text(group).select("value", source_file(), position())
             for group in readable_together(uris)
         ],
     )
@@ -157,12 +160,12 @@ def _keys_and_doubtful(lines: DataFrame) -> tuple[set[str], set[str]]:
 
 def _copy(lines: DataFrame, scratch: str) -> None:
     """Write lines so that Spark's reader of JSON takes each for what it is."""
-    file = F.col(SOURCE_FILE).alias("file")
+    origin = (F.col(SOURCE_FILE).alias("file"), F.col(POSITION).alias("line"))
     value = F.when(F.col("valid"), F.col("value")).otherwise(as_latin_1(F.col("value")))
-    beginning = F.rtrim(F.to_json(F.struct(file)), F.lit("}"))
+    beginning = F.rtrim(F.to_json(F.struct(*origin)), F.lit("}"))
     member = F.when(F.col("is_array"), F.lit(',"array":')).otherwise(F.lit(',"object":'))
     good = F.concat(beginning, member, F.col("value"), F.lit("}"))
-    corrupt = F.to_json(F.struct(file, value.alias("corrupt")))
+    corrupt = F.to_json(F.struct(*origin, value.alias("corrupt")))
     lines.select(F.when(F.col("objects").isNull(), corrupt).otherwise(good)).write.mode(
         "overwrite"
     ).text(scratch)
@@ -175,6 +178,7 @@ def _read_copy(
     schema = StructType(
         [
             StructField("file", StringType()),
+            StructField("line", LongType()),
             StructField("object", one),
             StructField("array", ArrayType(one)),
             StructField("corrupt", StringType()),
@@ -182,7 +186,8 @@ def _read_copy(
     )
     copy = spark.read.schema(schema).json(scratch, mode="FAILFAST")
     objects = F.coalesce(F.col("array"), F.array(F.col("object")))
-    rows = copy.select("file", "corrupt", F.explode(objects).alias("row"))
+    rows = copy.select("file", "line", "corrupt", F.posexplode(objects).alias("number", "row"))
     text = {name: F.col(f"row.{quoted(name)}") for name in names}
     columns = arranged(source, text, F.col("corrupt"))
-    return rows.select(*columns, F.col("file").alias(SOURCE_FILE))
+    place = position_in_line(F.col("line"), F.col("number"))
+    return rows.select(*columns, F.col("file").alias(SOURCE_FILE), place)

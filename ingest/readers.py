@@ -9,7 +9,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from ingest.csv_files import read_csv
 from ingest.errors import SPARK_ERRORS, DeliveryError, damage, spark_reason
-from ingest.frames import arranged, reader, source_file
+from ingest.frames import POSITION, arranged, order_key, quoted, reader, source_file
 from ingest.json_lines import read_json
 from ingest.landing import Delivery, check_columns, csv_headers
 from malha import s3
@@ -37,7 +37,8 @@ def read(
     Returns:
         A lazy DataFrame with the source's columns, all string, `_extra` (what the row has in
         undeclared columns, null where that is nothing), `_corrupt` (the raw line where it did not
-        parse, else null) and `_source_file`; and the undeclared columns that the files have.
+        parse, else null), `_source_file`, `_position` and `_order_key`; and the undeclared columns
+        that the files have.
 
     Raises:
         DeliveryError: a file lacks a declared column or cannot be read.
@@ -55,7 +56,9 @@ def read(
         case "parquet":
             frame, undeclared = _read_parquet(spark, source, uris)
     numbers = {name: _decimal_point(name) for name in source.landing.decimal_comma}
-    return frame.withColumns(numbers) if numbers else frame, undeclared
+    if numbers:
+        frame = frame.withColumns(numbers)
+    return frame.select("*", order_key(source)), undeclared
 
 
 def scratch_uri(source: Source, settings: Settings) -> str:
@@ -71,7 +74,7 @@ def remove_scratch(source: Source, settings: Settings) -> None:
 
 def _decimal_point(name: str) -> Column:
     """A number with a decimal comma as one with a point; what is no such number stays."""
-    column = F.col(f"`{name}`")
+    column = F.col(quoted(name))
     number = F.translate(F.trim(column), ",.", ".")
     return F.when(column.rlike(_DECIMAL_COMMA), number).otherwise(column)
 
@@ -94,16 +97,17 @@ def _read_parquet(
             problems[uri] = problem
     deliveries = [Delivery(uri, tuple(frame.columns)) for uri, frame in found.items()]
     undeclared = check_columns(source, deliveries, problems)
+    place = F.col("_metadata.row_index").alias(POSITION)
     frames = []
     for frame in found.values():
         text = {field.name: _as_text(field.name, field.dataType) for field in frame.schema}
         corrupt = F.lit(None).cast("string")
-        frames.append(frame.select(*arranged(source, text, corrupt), source_file()))
+        frames.append(frame.select(*arranged(source, text, corrupt), source_file(), place))
     return reduce(DataFrame.unionByName, frames), undeclared
 
 
 def _as_text(name: str, data_type: DataType) -> Column:
-    column = F.col(f"`{name}`")
+    column = F.col(quoted(name))
     if isinstance(data_type, ArrayType | MapType | StructType):
         return F.to_json(column)
     return column.cast("string")

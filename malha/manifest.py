@@ -27,6 +27,8 @@ ADDED_COLUMNS = {
     "_source_file": "string",
     "_batch_id": "bigint",
     "_corrupt": "string",
+    "_position": "bigint",
+    "_order_key": "string",
 }
 """What the ingest adds to the declared columns of a bronze table, and of which type."""
 
@@ -46,6 +48,8 @@ class Landing(BaseModel):
     """Whether a quoted field of CSV may hold line breaks; such a file is read by one task."""
     decimal_comma: tuple[str, ...] = ()
     """Columns whose numbers are written as 1.234,56; bronze has them as 1234.56."""
+    order_by: tuple[str, ...] = ()
+    """Declared columns, or `_source_file`, whose texts tell which delivery is the later one."""
 
     @field_validator("path")
     @classmethod
@@ -77,9 +81,12 @@ class Source(BaseModel):
     """The declared columns, as delivered; those that the ingest adds are left out."""
 
     @model_validator(mode="after")
-    def _check_decimal_comma(self) -> "Source":
-        if unknown := sorted(set(self.landing.decimal_comma) - set(self.columns)):
-            raise ValueError(f"landing.decimal_comma names {', '.join(unknown)}, not a column")
+    def _check_named_columns(self) -> "Source":
+        """Refuse options that name what is no column."""
+        known = {"decimal_comma": self.columns, "order_by": (*self.columns, "_source_file")}
+        for option, columns in known.items():
+            if unknown := sorted(set(getattr(self.landing, option)) - set(columns)):
+                raise ValueError(f"landing.{option} names {', '.join(unknown)}, not a column")
         return self
 
 

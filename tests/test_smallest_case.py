@@ -43,10 +43,13 @@ def test_bronze_is_as_delivered_and_says_where_it_came_from(minimo: Mesh) -> Non
         "_source_file": "string",
         "_batch_id": "bigint",
         "_corrupt": "string",
+        "_position": "bigint",
+        "_order_key": "string",
     }
     assert {row[3] for row in rows} == {None}
     assert {row[5] for row in rows} == {"s3a://landing/pedidos/pedido/pedido.csv"}
-    assert {row[6:] for row in rows} == {(1, None)}
+    assert {row[6:8] for row in rows} == {(1, None)}
+    assert [row[8:] for row in rows] == [(0, None), (1, None), (2, None)]
 
 
 def test_prata_keeps_all_and_rejects_none(minimo: Mesh) -> None:

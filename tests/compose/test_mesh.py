@@ -31,7 +31,7 @@ TABLES = (
 def rows(stack: Containers | Mesh, table: str) -> list[tuple[object, ...]]:
     """A table's rows in an order of their own, without what tells one run from another."""
     columns = [row[0] for row in stack.query(f"describe {table}")]
-    left_out = ("_ingested_at", "_batch_id", "_versao")
+    left_out = ("_ingested_at", "_batch_id", "_position", "_versao")
     kept = ", ".join(name for name in columns if name not in left_out)
     return sorted(stack.query(f"select {kept} from {table}"), key=repr)
 

@@ -111,6 +111,11 @@ def _landing(**landing: Any) -> Change:
             _landing(path="x", format="csv", decimal_comma=["nome", "preço"]),
             r"landing\.decimal_comma names preço, not a column",
         ),
+        (
+            _landing(path="x", format="csv", order_by=["_source_file", "quando"]),
+            r"landing\.order_by names quando, not a column",
+        ),
+        (_landing(path="_refused/x", format="csv"), r"_refused is for files that were set aside"),
         (_landing(format="csv"), r"landing\.path: Field required"),
         (_landing(path="../x y", format="csv"), r"landing\.path: String should match"),
         (_landing(path="x", format="csv", typo=1), r"landing\.typo: Extra inputs"),

@@ -5,8 +5,9 @@
         meta={
             'reads': {'bronze.cliente': '_batch_id'},
             'merge': {
-                'update_when': 'struct(new._ingested_at, new._source_file)'
-                    ~ ' >= struct(old._ingested_at, old._source_file)',
+                'update_when':
+                    'struct(new._order_key, new._ingested_at, new._source_file, new._position)'
+                    ~ ' >= struct(old._order_key, old._ingested_at, old._source_file, old._position)',
                 'always': {
                     'entregas': 'old.entregas + new.entregas',
                     '_batch_id': 'greatest(old._batch_id, new._batch_id)',
@@ -49,7 +50,12 @@ ordenada as (
         *,
         row_number() over (
             partition by chave
-            order by _ingested_at desc, _source_file desc, nome desc nulls last
+            order by
+                _order_key desc nulls last,
+                _ingested_at desc,
+                _source_file desc,
+                _position desc nulls last,
+                nome desc nulls last
         ) as ordem,
         count(*) over (partition by chave) as vezes,
         max(_batch_id) over (partition by chave) as ultimo_lote
@@ -67,6 +73,8 @@ cliente_entregas as (
         if(chave is null, 1, vezes) as entregas,
         _ingested_at,
         _source_file,
+        _position,
+        _order_key,
         if(chave is null, _batch_id, ultimo_lote) as _batch_id,
         cast({{ next_version() }} as bigint) as _versao
     from ordenada

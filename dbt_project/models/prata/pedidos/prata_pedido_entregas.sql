@@ -5,8 +5,9 @@
         meta={
             'reads': {'bronze.pedido': '_batch_id'},
             'merge': {
-                'update_when': 'struct(new._ingested_at, new._source_file)'
-                    ~ ' >= struct(old._ingested_at, old._source_file)',
+                'update_when':
+                    'struct(new._order_key, new._ingested_at, new._source_file, new._position)'
+                    ~ ' >= struct(old._order_key, old._ingested_at, old._source_file, old._position)',
                 'always': {
                     'entregas': 'old.entregas + new.entregas',
                     '_batch_id': 'greatest(old._batch_id, new._batch_id)',
@@ -55,8 +56,10 @@ ordenada as (
         row_number() over (
             partition by chave
             order by
+                _order_key desc nulls last,
                 _ingested_at desc,
                 _source_file desc,
+                _position desc nulls last,
                 cliente_id desc nulls last,
                 valor desc nulls last
         ) as ordem,
@@ -77,6 +80,8 @@ pedido_entregas as (
         if(chave is null, 1, vezes) as entregas,
         _ingested_at,
         _source_file,
+        _position,
+        _order_key,
         if(chave is null, _batch_id, ultimo_lote) as _batch_id,
         cast({{ next_version() }} as bigint) as _versao
     from ordenada
