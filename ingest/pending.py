@@ -55,8 +55,8 @@ def seen(source: Source, settings: Settings) -> set[str] | None:
         client = s3.client(settings)
         bucket, prefix = s3.split_uri(f"{settings.checkpoint_uri}/{source.name}")
         found = s3.objects(client, bucket, f"{prefix}/")
-        names = (one["Key"].removeprefix(f"{prefix}/") for one in found)
-        keys = {name for name in names if not name.endswith("/")}  # some stores list folders too
+        files = (one["Key"] for one in found if not one["Key"].endswith("/"))  # no folders
+        keys = {key.removeprefix(f"{prefix}/") for key in files}
         if not keys:
             return set()
 

@@ -59,6 +59,7 @@ def test_every_row_is_in_bronze_once_after_kills_at_random_moments(
     deliveries = Deliveries(empty, chance)
     faults = Faults(empty, chance, warm=warm)
     done: Counter[str] = Counter()
+    spent: Counter[str] = Counter()
     lost = duplicated = checks = 0
     started = time.monotonic()
 
@@ -80,8 +81,10 @@ def test_every_row_is_in_bronze_once_after_kills_at_random_moments(
         compare()
         for number, kind in enumerate(islice(cycle(KINDS), kills), start=1):
             deliveries.land()
+            began = time.monotonic()
             faults.cause(kind)
             done[kind] += 1
+            spent[kind] += round(time.monotonic() - began)
             # Mostly a kill follows a kill, so that what one leaves meets the next.
             if number == kills or number % 4 == 0:
                 ingest()
@@ -91,7 +94,7 @@ def test_every_row_is_in_bronze_once_after_kills_at_random_moments(
         table = Table("", "", title="faults", show_header=False)
         table.add_row("seed", str(seed))
         for kind, times in done.items():
-            table.add_row(f"killed: {kind}", str(times))
+            table.add_row(f"killed: {kind}", f"{times} ({spent[kind]} s)")
         table.add_row("kills", str(done.total()))
         table.add_row("comparisons with the files", str(checks))
         table.add_row("rows landed", f"{deliveries.landed:,}")
