@@ -60,7 +60,7 @@ def _kept() -> Iterator[Mesh]:
     before = _read(folder / "made-of.json")
     mesh = Mesh(_read(folder / "variables.json") or {"STACK_DIR": str(folder)})
     if before.get("services") != made_of["services"]:
-        mesh.stack("clean")
+        ok(mesh.stack("clean"))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         mesh = Mesh(own_environment(folder) | _SETTINGS)

@@ -19,6 +19,9 @@
             {%- do held.update({table: failed | join(', ') ~ ' failed'}) -%}
         {%- elif result.status == 'skipped' and not upstream -%}
             {%- do held.update({table: 'dbt skipped it'}) -%}
+        {%- elif result.status not in ('success', 'skipped')
+            and modules.re.search('CommitFailedException|ALREADY_EXISTS|AlreadyExists', result.message | string) -%}
+            {%- do held.update({table: 'another build wrote it at the same moment: run dbt build again'}) -%}
         {%- elif result.status not in ('success', 'skipped') -%}
             {%- do held.update({table: 'it could not be built'}) -%}
         {%- elif upstream -%}

@@ -89,11 +89,15 @@ def test_no_limit_is_no_header(tmp_path: Path) -> None:
         limiter.check_failures("198.51.100.1")
 
 
-def test_window_ends(monkeypatch: pytest.MonkeyPatch, limiter: RateLimiter) -> None:
+def test_window_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch, limiter: RateLimiter) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr(time, "time", lambda: now)
     for _ in range(3):
         limiter.hit(caller(), "")
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    now += 59
+    with pytest.raises(TooManyRequestsError):
+        limiter.hit(caller(), "")
+    now += 1
     quota = limiter.hit(caller(), "")
     assert quota is not None
     assert (quota.remaining, quota.reset) == (2, 60)
