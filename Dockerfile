@@ -113,6 +113,7 @@ COPY --from=dbt-venv /app/.venv .venv
 ENV DBT_PROJECT_DIR=/app/dbt_project \
     DBT_PROFILES_DIR=/app \
     DBT_LOG_PATH=/tmp/dbt-logs \
+    PYTHONPATH=/app/dbt_project/plugins \
     DBT_SEND_ANONYMOUS_USAGE_STATS=false
 COPY profiles.yml ./
 COPY dbt_project dbt_project

@@ -98,6 +98,7 @@ def install_packages() -> None:
     site = next((VENV / "lib").glob("python3.*/site-packages"))
     values = {"DBT_PROJECT_DIR": str(ROOT / "dbt_project"), "DBT_PROFILES_DIR": str(ROOT)}
     lines = [f"import os; os.environ.setdefault({k!r}, {v!r})" for k, v in values.items()]
+    lines.append(str(ROOT / "dbt_project/plugins"))
     (site / "malha_dbt.pth").write_text("\n".join(lines) + "\n")
 
 

@@ -8,6 +8,13 @@ from typing import Any
 from malha.settings import ROOT
 from tests.mesh import Completed, Mesh, ok
 
+_SOURCES = """
+sources:
+  - name: bronze
+    schema: bronze
+    tables:
+      - name: venda
+"""
 _MADE = shutil.ignore_patterns("target", "logs")
 
 
@@ -28,6 +35,17 @@ class Project:
             shutil.copytree(ROOT / "dbt_project" / part, folder / part)
         shutil.copy(ROOT / "dbt_project/dbt_project.yml", folder)
         return cls(mesh, folder)
+
+    @classmethod
+    def with_sales(cls, mesh: Mesh) -> "Project":
+        """A project without models that has a source: `bronze.venda` (id, valor, dia), two rows."""
+        project = cls.make(mesh)
+        project.write("models/_sources.yml", _SOURCES)
+        mesh.execute(
+            "create table bronze.venda (id int, valor decimal(18,2), dia date) using iceberg",
+            "insert into bronze.venda values (1, 10, date'2026-01-01'), (2, 20, date'2026-01-02')",
+        )
+        return project
 
     @classmethod
     def copy(cls, mesh: Mesh, folder: Path) -> "Project":

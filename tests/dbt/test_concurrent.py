@@ -76,8 +76,8 @@ def test_of_two_builds_of_a_table_each_is_published_or_says_to_run_again(shop: P
 
 def test_what_moved_main_during_a_build_is_not_overwritten(shop: Project) -> None:
     # A test that takes as long as the delete needs.
-    slow = "reflect('java.lang.Thread', 'sleep', bigint(10000)) = 'x'"
-    shop.write("tests/lento.sql", f"select id from {{{{ ref('frutas') }}}} where {slow} limit 1")
+    slow = "id = 3 and reflect('java.lang.Thread', 'sleep', bigint(10000)) = 'x'"
+    shop.write("tests/lento.sql", f"select id from {{{{ ref('frutas') }}}} where {slow}")
     build = start(shop, "--select", "frutas", target="target/moved")
     shown = wait_for(build, "START test lento")
     shop.mesh.query("delete from ouro.frutas where id = 1")
@@ -85,6 +85,7 @@ def test_what_moved_main_during_a_build_is_not_overwritten(shop: Project) -> Non
     assert build.returncode == 2, shown
     assert "another build has published it meanwhile: run dbt build again" in shown
     assert numbers(shop, "ouro.frutas") == [2]
+    shop.remove("tests/lento.sql")
     shop.build()
     assert numbers(shop, "ouro.frutas") == [1, 2, 3]
 

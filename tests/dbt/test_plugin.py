@@ -1,0 +1,93 @@
+"""What plain dbt shows of Spark's errors, and which statements it makes again."""
+
+import dbt_malha
+import pytest
+from dbt.adapters.spark.connections import PyhiveConnectionWrapper
+from dbt_common.exceptions import DbtDatabaseError
+
+from tests.dbt.project import Project
+
+SPARK = """\
+org.apache.hive.service.cli.HiveSQLException: Error running query: {error}
+\tat org.apache.spark.sql.Dataset.collect(Dataset.scala:12)
+\tat java.base/java.lang.Thread.run(Thread.java:840)
+Caused by: {error}
+\tat org.apache.iceberg.BaseTransaction.commit(BaseTransaction.java:486)
+\t... 12 more
+Caused by: java.io.IOException: no space left
+\tat java.base/java.io.FileOutputStream.write(FileOutputStream.java:1)
+\t... 30 more
+"""
+LOST = "org.apache.iceberg.exceptions.CommitFailedException: Table metadata refresh is required"
+
+
+class Server:
+    """A connection whose first statements end with an error."""
+
+    def __init__(self, *errors: str) -> None:
+        self.errors = list(errors)
+        self.asked: list[str] = []
+
+    def cursor(self) -> None:
+        return None
+
+    def run(self, wrapper: PyhiveConnectionWrapper, sql: str, bindings: object) -> None:
+        self.asked.append(sql)
+        if self.errors:
+            raise DbtDatabaseError(SPARK.format(error=self.errors.pop(0)))
+
+
+def execute(server: Server, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    monkeypatch.setattr(dbt_malha, "_execute_once", server.run)
+    dbt_malha.execute(PyhiveConnectionWrapper(server), sql)
+
+
+def test_error_is_shown_without_frames_and_without_what_was_said() -> None:
+    shown = dbt_malha.readable(SPARK.format(error="[DIVIDE_BY_ZERO] Division by zero."))
+    assert (
+        shown == "[DIVIDE_BY_ZERO] Division by zero.\nCaused by: java.io.IOException: no space left"
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "alter table ouro.x create branch if not exists `build_1`",
+        "alter table ouro.x drop branch if exists `build_1`",
+        "call lake.system.fast_forward('ouro.x', 'main', 'build_1')",
+    ],
+)
+def test_statement_about_branches_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    monkeypatch.setattr("dbt_malha.time.sleep", lambda _: None)
+    server = Server(LOST, LOST)
+    execute(server, monkeypatch, sql)
+    assert server.asked == [sql] * 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("merge into ouro.x", LOST),
+        ("create table ouro.x", LOST),
+        (
+            "alter table ouro.x create branch if not exists `b`",
+            "java.io.IOException: refused",
+        ),
+    ],
+)
+def test_nothing_else_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str, error: str) -> None:
+    server = Server(error)
+    with pytest.raises(DbtDatabaseError) as raised:
+        execute(server, monkeypatch, sql)
+    assert raised.value.msg.startswith(error)
+    assert server.asked == [sql]
+
+
+def test_error_of_a_model_has_no_stack_trace(project: Project) -> None:
+    project.write(
+        "models/ouro/conta.sql", "select valor / 0 as x from {{ source('bronze', 'venda') }}"
+    )
+    done = project.dbt("build")
+    assert done.returncode == 1
+    assert "DIVIDE_BY_ZERO" in done.stdout
+    assert "\tat " not in done.stdout
