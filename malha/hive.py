@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 from pyhive import hive
 from pyhive.exc import Error as HiveError
@@ -105,17 +104,17 @@ def check(settings: Settings) -> None:
     """
     connection = connect(settings, timeout=20)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-            cursor.fetchall()
+        cursor = connection.cursor()
+        cursor.execute("select 1")
+        cursor.fetchall()
+        connection.close()
     except (TException, HiveError, OSError, EOFError) as error:
+        # Nothing more can be asked here: the late answer would be taken for that of the next call.
+        connection._transport.close()
         raise UnreachableError(
             f"the Spark Thrift Server at {settings.thrift_host}:{settings.thrift_port} "
             f"does not answer `select 1` ({_reason(error)})"
         ) from error
-    finally:
-        with suppress(TException, HiveError, OSError, EOFError):  # it may be gone by now
-            connection.close()
 
 
 def _reason(error: BaseException) -> str:

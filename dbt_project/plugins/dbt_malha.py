@@ -1,7 +1,7 @@
 """What plain dbt does on this mesh beyond dbt-spark.
 
-It shows Spark's errors without Java's stack traces, and makes a branch again where another build
-has changed the table in the same moment.
+It shows Spark's errors without Java's stack traces, makes a branch again where another build has
+changed the table in the same moment, and ends at Ctrl-C.
 
 dbt loads every module named `dbt_…` that Python finds: `make setup` adds this folder to Python's
 path, and so does the image of dbt.
@@ -12,9 +12,12 @@ import re
 import time
 from typing import Any
 
+from dbt.adapters.spark import connections
 from dbt.adapters.spark.connections import PyhiveConnectionWrapper
 from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtDatabaseError
+from pyhive import hive
+from TCLIService.ttypes import TGetOperationStatusResp, TOperationState
 
 _FRAME = re.compile(r"\n\s+(at |\.\.\. \d+ (more|common frames)).*")
 _WRAPPING = re.compile(
@@ -27,7 +30,56 @@ _CAUSE = "\nCaused by: "
 _OF_BRANCHES = re.compile(r"\b(create|drop) branch if\b|\bsystem\.fast_forward\b", re.IGNORECASE)
 _ATTEMPTS = 20
 
-_execute_once = PyhiveConnectionWrapper.execute
+
+class Connection(PyhiveConnectionWrapper):
+    """A connection whose statements another thread can cancel, as dbt does at Ctrl-C.
+
+    It cannot carry two requests at once, so the thread that waits for the statement tells the
+    server, when its question for the state is answered. What would come next is not begun.
+    """
+
+    cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def cursor(self) -> PyhiveConnectionWrapper:
+        """Begin a statement; dbt takes the connection itself for the cursor."""
+        self._cursor = Cursor(self)
+        return self
+
+    def execute(self, sql: str, bindings: list[Any] | None = None) -> None:
+        """Run a statement, and one about branches again where another commit came between.
+
+        Raises:
+            DbtDatabaseError: Spark ended it with an error, or it was cancelled.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self.cancelled:
+                raise DbtDatabaseError("cancelled")
+            try:
+                return super().execute(sql, bindings)
+            except DbtDatabaseError as error:
+                met_another = "CommitFailedException" in error.msg and _OF_BRANCHES.search(sql)
+                if not met_another or attempt == _ATTEMPTS:
+                    raise DbtDatabaseError(readable(error.msg)) from None
+            time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - so that two do not meet again
+            self.cursor()
+
+
+class Cursor(hive.Cursor):  # type: ignore[misc]
+    """A statement, which is cancelled when its connection is."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.handle)
+        self._of = connection
+
+    def poll(self, get_progress_update: bool = True) -> TGetOperationStatusResp:
+        """What the server says of the statement, after half a second where it still runs."""
+        state = super().poll(get_progress_update)
+        if self._of.cancelled and state.operationState == TOperationState.RUNNING_STATE:
+            super().cancel()
+        return state
 
 
 def readable(message: str) -> str:
@@ -40,28 +92,11 @@ def readable(message: str) -> str:
     return shown.strip()
 
 
-def execute(self: PyhiveConnectionWrapper, sql: str, bindings: list[Any] | None = None) -> None:
-    """Run a statement, and one about branches again where another commit came between.
-
-    Raises:
-        DbtDatabaseError: Spark ended it with an error.
-    """
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return _execute_once(self, sql, bindings)
-        except DbtDatabaseError as error:
-            met_another = "CommitFailedException" in error.msg and _OF_BRANCHES.search(sql)
-            if not met_another or attempt == _ATTEMPTS:
-                raise DbtDatabaseError(readable(error.msg)) from None
-        time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - so that two do not meet again
-        self._cursor = self.handle.cursor()
-
-
 class MalhaPlugin(dbtPlugin):
-    """Puts `execute` in the place of dbt-spark's own."""
+    """Puts `Connection` in the place of dbt-spark's own."""
 
     def initialize(self) -> None:
-        PyhiveConnectionWrapper.execute = execute  # type: ignore[method-assign]
+        connections.PyhiveConnectionWrapper = Connection  # type: ignore[misc]
 
 
 plugins = [MalhaPlugin]

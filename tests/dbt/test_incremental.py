@@ -48,9 +48,9 @@ DELIVERIES = st.builds(
 )
 HISTORY = st.lists(DELIVERIES, min_size=2, max_size=3)
 
-AT_ONCE = 16
+AT_ONCE = 25
 """Histories that one mesh goes through side by side, each with keys of its own."""
-HISTORIES = int(os.environ.get("HISTORIES", "48"))
+HISTORIES = int(os.environ.get("HISTORIES", "50"))
 """How many in all; each group of them follows the one before on the same mesh."""
 
 

@@ -22,24 +22,19 @@ LOST = "org.apache.iceberg.exceptions.CommitFailedException: Table metadata refr
 
 
 class Server:
-    """A connection whose first statements end with an error."""
+    """Answers the first statements with errors."""
 
-    def __init__(self, *errors: str) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *errors: str) -> None:
         self.errors = list(errors)
         self.asked: list[str] = []
+        monkeypatch.setattr(PyhiveConnectionWrapper, "execute", self.run)
+        monkeypatch.setattr("dbt_malha.time.sleep", lambda _: None)
+        self.connection = dbt_malha.Connection(self)
 
-    def cursor(self) -> None:
-        return None
-
-    def run(self, wrapper: PyhiveConnectionWrapper, sql: str, bindings: object) -> None:
+    def run(self, sql: str, bindings: object) -> None:
         self.asked.append(sql)
         if self.errors:
             raise DbtDatabaseError(SPARK.format(error=self.errors.pop(0)))
-
-
-def execute(server: Server, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    monkeypatch.setattr(dbt_malha, "_execute_once", server.run)
-    dbt_malha.execute(PyhiveConnectionWrapper(server), sql)
 
 
 def test_error_is_shown_without_frames_and_without_what_was_said() -> None:
@@ -58,9 +53,8 @@ def test_error_is_shown_without_frames_and_without_what_was_said() -> None:
     ],
 )
 def test_statement_about_branches_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    monkeypatch.setattr("dbt_malha.time.sleep", lambda _: None)
-    server = Server(LOST, LOST)
-    execute(server, monkeypatch, sql)
+    server = Server(monkeypatch, LOST, LOST)
+    server.connection.execute(sql)
     assert server.asked == [sql] * 3
 
 
@@ -76,11 +70,21 @@ def test_statement_about_branches_is_made_again(monkeypatch: pytest.MonkeyPatch,
     ],
 )
 def test_nothing_else_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str, error: str) -> None:
-    server = Server(error)
+    server = Server(monkeypatch, error)
     with pytest.raises(DbtDatabaseError) as raised:
-        execute(server, monkeypatch, sql)
+        server.connection.execute(sql)
     assert raised.value.msg.startswith(error)
     assert server.asked == [sql]
+
+
+def test_nothing_is_begun_on_a_connection_that_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(monkeypatch)
+    server.connection.cancel()
+    with pytest.raises(DbtDatabaseError):
+        server.connection.execute("select 1")
+    assert server.asked == []
 
 
 def test_error_of_a_model_has_no_stack_trace(project: Project) -> None:
