@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import rich.console
 import typer
@@ -24,6 +25,11 @@ class Console(rich.console.Console):
 
     Rich takes whatever is no terminal for one of 80 columns, and cuts what a program is to read.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if not self.is_terminal and "width" not in options:
+            self._width = None  # Rich takes COLUMNS, which tells of a terminal that is not this
 
     @property
     def size(self) -> ConsoleDimensions:

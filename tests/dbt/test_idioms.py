@@ -282,7 +282,8 @@ def test_snapshot_keeps_what_was(project: Project, strategy: str) -> None:
     )
     query = "select valor, dbt_valid_to is null from prata.historia order by valor"
     project.build()
-    project.build()
+    assert "Published: nothing; 1 table had nothing new" in project.build()
+    assert project.snapshots("prata.historia") == 1
     assert project.mesh.query(query) == [(10, True)]
     project.mesh.query(
         "update bronze.venda set valor = 500, momento = timestamp'2026-01-02 00:00:00'"
@@ -294,6 +295,9 @@ def test_snapshot_keeps_what_was(project: Project, strategy: str) -> None:
     )
     project.build()
     assert project.mesh.query(query) == [(10, False), (50, True)]
+    rows = "select max_by(summary['total-records'], committed_at) from prata.historia.snapshots"
+    # Three were written, of which the first one's old form is deleted; none is left out of the sum.
+    assert project.mesh.query(rows) == [("3",)]
 
 
 @pytest.mark.parametrize(
