@@ -1,12 +1,14 @@
 """The current snapshot of each product, asked of the metastore: no Spark, no store."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from hive_metastore.ttypes import NoSuchObjectException
+from hive_metastore.ThriftHiveMetastore import Client
+from hive_metastore.ttypes import UnknownDBException
 
 from malha import metastore
 from malha.errors import UnreachableError
@@ -22,9 +24,15 @@ STALE_SECONDS = 60
 """For how long the last answer is used where the metastore does not answer: meanwhile nobody can
 publish through it either."""
 
+PUBLISHING_SECONDS = 60
+"""For how long a publication is waited for; one that takes longer was cut, and the next build ends
+it."""
 
 _FOLLOWED_SECONDS = 10
 """For how long after its last request a product is kept fresh in the background."""
+
+_Name = tuple[str, str]
+"""Of a table: its schema, and its own."""
 
 
 @dataclass(frozen=True)
@@ -45,58 +53,75 @@ class Snapshot:
 class _Known:
     snapshot: Snapshot | None
     asked: float
-    """By the monotonic clock."""
+    """By the clock that only goes forward."""
 
 
 class Snapshots:
     """Remembers what the metastore says, for less than a second.
 
+    Products are looked at together, and never in the midst of a publication: until the last table
+    of a build has moved, all of them stay what they were before it.
+
     Args:
         changed: called, in the thread that asked, with each product that has a new snapshot.
+        clock: seconds, of a clock that only goes forward.
     """
 
-    def __init__(self, settings: Settings, changed: Callable[[Product, Snapshot], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        changed: Callable[[Product, Snapshot], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._changed = changed
-        self._known: dict[tuple[str, str], _Known] = {}
-        self._locks: dict[tuple[str, str], threading.Lock] = {}
-        self._used: dict[tuple[str, str], float] = {}
+        self._clock = clock
+        self._products: Callable[[], Iterable[Product]] = tuple
+        self._known: dict[_Name, _Known] = {}
+        self._used: dict[_Name, float] = {}
+        self._lock = threading.Lock()
+        self._publishing_since: float | None = None
+        self._failure: tuple[float, UnreachableError] | None = None
         self._ended = threading.Event()
 
     def start(self, products: Callable[[], Iterable[Product]]) -> None:
         """Keep what is known fresh in the background, so that requests rarely have to ask."""
-        threading.Thread(
-            target=self._follow, args=(products,), name="snapshots", daemon=True
-        ).start()
+        self._products = products
+        threading.Thread(target=self._follow, name="snapshots", daemon=True).start()
 
     def close(self) -> None:
         """Follow them no more."""
         self._ended.set()
 
-    def _follow(self, products: Callable[[], Iterable[Product]]) -> None:
+    def _follow(self) -> None:
+        all_seen = -math.inf
         while not self._ended.wait(FRESH_SECONDS / 2):
-            recently = time.monotonic() - _FOLLOWED_SECONDS
-            for product in products():
-                name = (product.schema_name, product.table)
-                known = self._known.get(name)
-                # One that nobody asks for is looked at now and then, so that it is in memory when
-                # somebody does.
-                if known and known.asked > recently > self._used.get(name, 0):
-                    continue
-                try:
-                    self._refresh(product)
-                except UnreachableError as error:
-                    log.warning("%s", error)
-                    self._ended.wait(FRESH_SECONDS)
+            now = self._clock()
+            # Those that nobody asks for are looked at now and then, so that they are in memory when
+            # somebody does.
+            everything = now - all_seen > _FOLLOWED_SECONDS
+            products = list(self._products()) if everything else self._followed()
+            try:
+                with self._lock:
+                    self._refresh(products)
+            except UnreachableError as error:
+                log.warning("%s", error)
+                self._ended.wait(FRESH_SECONDS)
+            except Exception:
+                log.exception("the snapshots of products could not be looked at; trying again")
+                self._ended.wait(FRESH_SECONDS)
+            else:
+                all_seen = now if everything else all_seen
+
+    def _followed(self) -> list[Product]:
+        recently = self._clock() - _FOLLOWED_SECONDS
+        return [one for one in self._products() if self._used.get(_name(one), -math.inf) > recently]
 
     def fresh(self, product: Product) -> Snapshot | None:
         """What is known and current; None where `current` has to ask."""
-        name = (product.schema_name, product.table)
-        known = self._known.get(name)
-        self._used[name] = time.monotonic()
-        if known and known.snapshot and time.monotonic() - known.asked < FRESH_SECONDS:
-            return known.snapshot
-        return None
+        known = self._known.get(_name(product))
+        self._used[_name(product)] = now = self._clock()
+        return known.snapshot if known and now - known.asked < FRESH_SECONDS else None
 
     def current(self, product: Product) -> Snapshot | None:
         """The product's snapshot, seen at most FRESH_SECONDS ago; None where it is not built.
@@ -104,43 +129,90 @@ class Snapshots:
         Raises:
             UnreachableError: the metastore does not answer, and has not for STALE_SECONDS.
         """
-        name = (product.schema_name, product.table)
-        with self._locks.setdefault(name, threading.Lock()):
-            known = self._known.get(name)
-            now = time.monotonic()
-            if known and now - known.asked < FRESH_SECONDS:
-                return known.snapshot
+        name = _name(product)
+        self._used[name] = self._clock()
+        known = self._known.get(name)
+        # One caller asks for all. Where the metastore hangs, the others go on with what is known.
+        if self._lock.acquire(timeout=-1 if known is None else FRESH_SECONDS):
             try:
-                return self._refresh(product)
+                known = self._known.get(name)
+                if known and self._clock() - known.asked < FRESH_SECONDS:
+                    return known.snapshot
+                if self._failure is None or self._clock() - self._failure[0] > FRESH_SECONDS:
+                    followed = [one for one in self._followed() if _name(one) != name]
+                    self._refresh([*followed, product])
+                    return self._known[name].snapshot
             except UnreachableError as error:
-                if known is None or now - known.asked > STALE_SECONDS:
-                    raise
                 log.warning("%s", error)
-                return known.snapshot
+            finally:
+                self._lock.release()
+        if known is None or self._clock() - known.asked > STALE_SECONDS:
+            raise (
+                self._failure[1]
+                if self._failure
+                else UnreachableError(
+                    f"the metastore at {self._settings.metastore_uri} does not answer"
+                )
+            )
+        return known.snapshot
 
     def announce(self, products: Iterable[Product]) -> None:
         """Say once more what is known of products, which may be declared in another way now."""
         for product in products:
-            known = self._known.get((product.schema_name, product.table))
+            known = self._known.get(_name(product))
             if known and known.snapshot:
                 self._changed(product, known.snapshot)
 
-    def _refresh(self, product: Product) -> Snapshot | None:
-        name = (product.schema_name, product.table)
-        known, asked = self._known.get(name), time.monotonic()
-        found = self._ask(product)
-        self._known[name] = _Known(found, asked)
-        if found and (known is None or known.snapshot != found):
-            self._changed(product, found)
-        return found
+    def _refresh(self, products: list[Product]) -> None:
+        """Ask for these products; the caller has the lock."""
+        asked = self._clock()
+        try:
+            found, publishing = self._ask(products)
+        except UnreachableError as error:
+            self._failure = self._clock(), error
+            raise
+        self._failure = None
+        since = (self._publishing_since or asked) if publishing else None
+        self._publishing_since = since
+        wait = since is not None and asked - since < PUBLISHING_SECONDS
+        for product in products:
+            name = _name(product)
+            known = self._known.get(name)
+            snapshot = known.snapshot if wait and known else found.get(name)
+            self._known[name] = _Known(snapshot, asked)
+            if snapshot and (known is None or known.snapshot != snapshot):
+                self._changed(product, snapshot)
 
-    def _ask(self, product: Product) -> Snapshot | None:
+    def _ask(self, products: list[Product]) -> tuple[dict[_Name, Snapshot], bool]:
+        """The snapshots of products, and whether a publication was under way meanwhile."""
         with metastore.reporting(self._settings), metastore.client(self._settings) as client:
-            try:
-                parameters = client.get_table(product.schema_name, product.table).parameters
-            except NoSuchObjectException:
-                return None
-        return metastore_snapshot(parameters)
+            before = _publications(client)
+            found = {}
+            for schema in {one.schema_name for one in products}:
+                names = [one.table for one in products if one.schema_name == schema]
+                for name, parameters in _parameters(client, schema, names).items():
+                    found[schema.lower(), name] = metastore_snapshot(parameters)
+            after = _publications(client)
+        publishing = any(name.startswith("malha.publishing.") for name in after)
+        return found, publishing or before != after
+
+
+def _name(product: Product) -> _Name:
+    return product.schema_name.lower(), product.table.lower()
+
+
+def _publications(client: Client) -> dict[str, str]:
+    """What the metastore says of the table that dbt's macros write publications down in."""
+    return _parameters(client, "malha", ["publications"]).get("publications", {})
+
+
+def _parameters(client: Client, schema: str, names: list[str]) -> dict[str, dict[str, str]]:
+    """The parameters of those of these tables that exist, by name in small letters."""
+    try:
+        tables = client.get_table_objects_by_name(schema, names)
+    except UnknownDBException:
+        return {}
+    return {table.tableName: dict(table.parameters) for table in tables}
 
 
 def metastore_snapshot(parameters: dict[str, str]) -> Snapshot:
