@@ -9,11 +9,12 @@ path, and so does the image of dbt.
 
 import random
 import re
+import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from dbt.adapters.spark import connections
-from dbt.adapters.spark.connections import PyhiveConnectionWrapper
+from dbt.adapters.spark.connections import PyhiveConnectionWrapper, SparkConnectionManager
 from dbt.plugins.manager import dbtPlugin
 from dbt_common.exceptions import DbtDatabaseError
 from pyhive import hive
@@ -30,6 +31,8 @@ _CAUSE = "\nCaused by: "
 _OF_BRANCHES = re.compile(r"\b(create|drop) branch if\b|\bsystem\.fast_forward\b", re.IGNORECASE)
 _ATTEMPTS = 20
 
+_cancel_open = SparkConnectionManager.cancel_open
+
 
 class Connection(PyhiveConnectionWrapper):
     """A connection whose statements another thread can cancel, as dbt does at Ctrl-C.
@@ -38,10 +41,15 @@ class Connection(PyhiveConnectionWrapper):
     server, when its question for the state is answered. What would come next is not begun.
     """
 
-    cancelled = False
+    stopped_by: ClassVar[int | None] = None
+    """The thread that stops all others; it goes on itself, with the hooks at the end of a run."""
+
+    @property
+    def cancelled(self) -> bool:
+        return self.stopped_by not in (None, threading.get_ident())
 
     def cancel(self) -> None:
-        self.cancelled = True
+        """Nothing: `cancel_open` has said it to all."""
 
     def cursor(self) -> PyhiveConnectionWrapper:
         """Begin a statement; dbt takes the connection itself for the cursor."""
@@ -82,6 +90,12 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
         return state
 
 
+def cancel_open(self: SparkConnectionManager) -> list[str]:
+    """Cancel what other threads run, and what they would open next; returns what they work on."""
+    Connection.stopped_by = threading.get_ident()
+    return _cancel_open(self)
+
+
 def readable(message: str) -> str:
     """An error of Spark's without frames, and without causes that say nothing new."""
     first, *causes = _FRAME.sub("", message).split(_CAUSE)
@@ -93,9 +107,11 @@ def readable(message: str) -> str:
 
 
 class MalhaPlugin(dbtPlugin):
-    """Puts `Connection` in the place of dbt-spark's own."""
+    """Puts `Connection` in the place of dbt-spark's own, each time that dbt loads a project."""
 
     def initialize(self) -> None:
+        Connection.stopped_by = None
+        SparkConnectionManager.cancel_open = cancel_open  # type: ignore[assignment, method-assign]
         connections.PyhiveConnectionWrapper = Connection  # type: ignore[misc]
 
 

@@ -1,5 +1,8 @@
 """What plain dbt shows of Spark's errors, and which statements it makes again."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import dbt_malha
 import pytest
 from dbt.adapters.spark.connections import PyhiveConnectionWrapper
@@ -77,14 +80,15 @@ def test_nothing_else_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str, e
     assert server.asked == [sql]
 
 
-def test_nothing_is_begun_on_a_connection_that_was_cancelled(
+def test_thread_that_stops_the_others_goes_on_and_they_begin_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server(monkeypatch)
-    server.connection.cancel()
-    with pytest.raises(DbtDatabaseError):
-        server.connection.execute("select 1")
-    assert server.asked == []
+    monkeypatch.setattr(dbt_malha.Connection, "stopped_by", threading.get_ident())
+    server.connection.execute("select 'a hook'")
+    with ThreadPoolExecutor(1) as pool, pytest.raises(DbtDatabaseError):
+        pool.submit(server.connection.execute, "select 'a model'").result()
+    assert server.asked == ["select 'a hook'"]
 
 
 def test_error_of_a_model_has_no_stack_trace(project: Project) -> None:
