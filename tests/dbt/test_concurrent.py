@@ -107,13 +107,13 @@ def test_build_that_is_cut_keeps_nobody_from_building(
 
 
 def test_interrupt_ends_the_statement_that_runs(shop: Project) -> None:
-    slow = "reflect('java.lang.Thread', 'sleep', bigint(300000))"
+    slow = "reflect('java.lang.Thread', 'sleep', bigint(60000))"
     shop.write(
         "models/ouro/lento.sql", f"select {slow} as x from {{{{ source('bronze', 'venda') }}}}"
     )
     build = start(shop, "--select", "lento", target="target/slow")
     wait_for(build, "START sql table model")
     build.send_signal(signal.SIGINT)
-    shown = build.communicate(timeout=60)[0]
+    shown = build.communicate(timeout=45)[0]
     assert build.returncode != 0
     assert "CANCEL query model.malha.lento" in shown

@@ -45,9 +45,12 @@ def test_up_again_changes_nothing(mesh: Mesh) -> None:
 
 
 def test_status_shows_every_service_healthy(mesh: Mesh) -> None:
-    shown = ok(mesh.stack("status"))
-    for name in SERVICES:
-        assert re.search(rf"│ {name} +│ running .*│ ok ", shown)
+    def healthy() -> bool:
+        shown = ok(mesh.stack("status"))
+        return all(re.search(rf"│ {name} +│ running .*│ ok ", shown) for name in SERVICES)
+
+    # Another test may have restarted one just now.
+    eventually(healthy, seconds=60)
 
 
 def test_logs_show_what_services_wrote(mesh: Mesh) -> None:
