@@ -1,7 +1,7 @@
 """What plain dbt does on this mesh beyond dbt-spark.
 
-It shows Spark's errors without Java's stack traces, makes a branch again where another build has
-changed the table in the same moment, and ends at Ctrl-C.
+It shows Spark's errors without Java's stack traces, makes a branch or a view again where another
+build has changed it in the same moment, and ends at Ctrl-C.
 
 dbt loads every module named `dbt_…` that Python finds: `make setup` adds this folder to Python's
 path, and so does the image of dbt.
@@ -27,8 +27,13 @@ _WRAPPING = re.compile(
 _CAUSE = "\nCaused by: "
 
 # Statements that can be made twice. Where another commit came between, Iceberg itself repeats
-# commits of rows, but not those of branches.
-_OF_BRANCHES = re.compile(r"\b(create|drop) branch if\b|\bsystem\.fast_forward\b", re.IGNORECASE)
+# commits of rows, but not those of branches and views, or of tables that come to be.
+_REPEATABLE = re.compile(
+    r"\b(create|drop) branch if\b|\bsystem\.fast_forward\b"
+    r"|\bcreate or replace view\b|\bcreate (table|schema) if not exists\b",
+    re.IGNORECASE,
+)
+_MET_ANOTHER = re.compile("CommitFailedException|AlreadyExistsException|ALREADY_EXISTS")
 _ATTEMPTS = 20
 
 _cancel_open = SparkConnectionManager.cancel_open
@@ -57,7 +62,7 @@ class Connection(PyhiveConnectionWrapper):
         return self
 
     def execute(self, sql: str, bindings: list[Any] | None = None) -> None:
-        """Run a statement, and one about branches again where another commit came between.
+        """Run a statement, and one that can be made twice again where another came between.
 
         Raises:
             DbtDatabaseError: Spark ended it with an error, or it was cancelled.
@@ -68,8 +73,8 @@ class Connection(PyhiveConnectionWrapper):
             try:
                 return super().execute(sql, bindings)
             except DbtDatabaseError as error:
-                met_another = "CommitFailedException" in error.msg and _OF_BRANCHES.search(sql)
-                if not met_another or attempt == _ATTEMPTS:
+                again = _MET_ANOTHER.search(error.msg) and _REPEATABLE.search(sql)
+                if not again or attempt == _ATTEMPTS:
                     raise DbtDatabaseError(readable(error.msg)) from None
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - so that two do not meet again
             self.cursor()

@@ -21,6 +21,9 @@ Caused by: java.io.IOException: no space left
 \tat java.base/java.io.FileOutputStream.write(FileOutputStream.java:1)
 \t... 30 more
 """
+THERE = (
+    "org.apache.iceberg.exceptions.AlreadyExistsException: View already exists: malha.x"
+)
 LOST = "org.apache.iceberg.exceptions.CommitFailedException: Table metadata refresh is required"
 
 
@@ -48,15 +51,19 @@ def test_error_is_shown_without_frames_and_without_what_was_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "error"),
     [
-        "alter table ouro.x create branch if not exists `build_1`",
-        "alter table ouro.x drop branch if exists `build_1`",
-        "call lake.system.fast_forward('ouro.x', 'main', 'build_1')",
+        ("alter table ouro.x create branch if not exists `build_1`", LOST),
+        ("alter table ouro.x drop branch if exists `build_1`", LOST),
+        ("call lake.system.fast_forward('ouro.x', 'main', 'build_1')", LOST),
+        ("create or replace view malha.rejections as select 1", THERE),
+        ("create table if not exists malha.publications (a int)", THERE),
     ],
 )
-def test_statement_about_branches_is_made_again(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    server = Server(monkeypatch, LOST, LOST)
+def test_statement_that_can_be_made_twice_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, sql: str, error: str
+) -> None:
+    server = Server(monkeypatch, error, error)
     server.connection.execute(sql)
     assert server.asked == [sql] * 3
 
@@ -66,6 +73,7 @@ def test_statement_about_branches_is_made_again(monkeypatch: pytest.MonkeyPatch,
     [
         ("merge into ouro.x", LOST),
         ("create table ouro.x", LOST),
+        ("create table ouro.x as select 1", THERE),
         (
             "alter table ouro.x create branch if not exists `b`",
             "java.io.IOException: refused",
