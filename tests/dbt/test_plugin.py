@@ -21,9 +21,7 @@ Caused by: java.io.IOException: no space left
 \tat java.base/java.io.FileOutputStream.write(FileOutputStream.java:1)
 \t... 30 more
 """
-THERE = (
-    "org.apache.iceberg.exceptions.AlreadyExistsException: View already exists: malha.x"
-)
+THERE = "org.apache.iceberg.exceptions.AlreadyExistsException: View already exists: malha.x"
 LOST = "org.apache.iceberg.exceptions.CommitFailedException: Table metadata refresh is required"
 
 
