@@ -95,7 +95,8 @@ def test_only_variables_differ(definition: dict[str, Any]) -> None:
 
 def test_images_hold_the_same_configuration(containers: Containers) -> None:
     def sums(service: str, *paths: str) -> dict[str, str]:
-        find = ["find", *paths, "-type", "f", "-not", "-path", "*/target/*"]
+        made = ["-not", "-path", "*/target/*", "-not", "-path", "*/__pycache__/*"]
+        find = ["find", *paths, "-type", "f", *made]
         command = ["--entrypoint", find[0], service, *find[1:], "-exec", "sha256sum", "{}", "+"]
         lines = ok(containers.compose("run", "--rm", "--no-deps", "--no-TTY", *command))
         return dict(reversed(line.split()) for line in lines.splitlines())  # type: ignore[misc]
@@ -105,7 +106,7 @@ def test_images_hold_the_same_configuration(containers: Containers) -> None:
             file
             for path in paths
             for file in [ROOT / path, *(ROOT / path).rglob("*")]
-            if file.is_file() and not {"target", "logs"} & set(file.parts)
+            if file.is_file() and not {"target", "logs", "__pycache__"} & set(file.parts)
         ]
         return {
             str(file.relative_to(ROOT)): hashlib.sha256(file.read_bytes()).hexdigest()
