@@ -81,7 +81,8 @@ class Snapshots:
         self._used: dict[_Name, float] = {}
         self._lock = threading.Lock()
         self._publishing_since: float | None = None
-        self._failure: tuple[float, UnreachableError] | None = None
+        self._failed = -math.inf
+        self._reason = f"the metastore at {settings.metastore_uri} does not answer"
         self._ended = threading.Event()
 
     def start(self, products: Callable[[], Iterable[Product]]) -> None:
@@ -101,6 +102,8 @@ class Snapshots:
             # somebody does.
             everything = now - all_seen > _FOLLOWED_SECONDS
             products = list(self._products()) if everything else self._followed()
+            if not products:
+                continue
             try:
                 with self._lock:
                     self._refresh(products)
@@ -119,8 +122,9 @@ class Snapshots:
 
     def fresh(self, product: Product) -> Snapshot | None:
         """What is known and current; None where `current` has to ask."""
-        known = self._known.get(_name(product))
-        self._used[_name(product)] = now = self._clock()
+        name = _name(product)
+        known = self._known.get(name)
+        self._used[name] = now = self._clock()
         return known.snapshot if known and now - known.asked < FRESH_SECONDS else None
 
     def current(self, product: Product) -> Snapshot | None:
@@ -138,7 +142,7 @@ class Snapshots:
                 known = self._known.get(name)
                 if known and self._clock() - known.asked < FRESH_SECONDS:
                     return known.snapshot
-                if self._failure is None or self._clock() - self._failure[0] > FRESH_SECONDS:
+                if self._clock() - self._failed > FRESH_SECONDS:
                     followed = [one for one in self._followed() if _name(one) != name]
                     self._refresh([*followed, product])
                     return self._known[name].snapshot
@@ -147,13 +151,7 @@ class Snapshots:
             finally:
                 self._lock.release()
         if known is None or self._clock() - known.asked > STALE_SECONDS:
-            raise (
-                self._failure[1]
-                if self._failure
-                else UnreachableError(
-                    f"the metastore at {self._settings.metastore_uri} does not answer"
-                )
-            )
+            raise UnreachableError(self._reason)
         return known.snapshot
 
     def announce(self, products: Iterable[Product]) -> None:
@@ -169,9 +167,9 @@ class Snapshots:
         try:
             found, publishing = self._ask(products)
         except UnreachableError as error:
-            self._failure = self._clock(), error
+            self._failed, self._reason = self._clock(), str(error)
             raise
-        self._failure = None
+        self._failed = -math.inf
         since = (self._publishing_since or asked) if publishing else None
         self._publishing_since = since
         wait = since is not None and asked - since < PUBLISHING_SECONDS
