@@ -20,7 +20,9 @@ from dbt_common.exceptions import DbtDatabaseError
 from pyhive import hive
 from TCLIService.ttypes import TGetOperationStatusResp, TOperationState
 
-_FRAME = re.compile(r"\n\s+(at |\.\.\. \d+ (more|common frames)).*")
+_FRAME = re.compile(
+    r"\n\s+(at |\.\.\. \d+ (more|common frames)|Suppressed: .*OriginalTryStackTraceException).*"
+)
 _WRAPPING = re.compile(
     r"^org\.apache\.hive\.service\.cli\.HiveSQLException: (Error running query: )?"
 )

@@ -17,6 +17,9 @@ org.apache.hive.service.cli.HiveSQLException: Error running query: {error}
 Caused by: {error}
 \tat org.apache.iceberg.BaseTransaction.commit(BaseTransaction.java:486)
 \t... 12 more
+\tSuppressed: org.apache.spark.util.Utils$OriginalTryStackTraceException: Full stacktrace
+\t\tat org.apache.spark.sql.catalyst.trees.TreeNode.transformDown(TreeNode.scala:467)
+\t\t... 34 more
 Caused by: java.io.IOException: no space left
 \tat java.base/java.io.FileOutputStream.write(FileOutputStream.java:1)
 \t... 30 more
