@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from inspect import GEN_RUNNING, getgeneratorstate
 from typing import Any
 
 import pyarrow as pa
@@ -17,11 +19,11 @@ from api import queries
 from api.access import EVERYTHING, Rights
 from api.admission import Lane
 from api.cursors import Cursors
-from api.engine import ThriftEngine
-from api.errors import CancelledError
+from api.engine import ThriftEngine, query_sessions
+from api.errors import CancelledError, TooManyRequestsError
 from api.formats import COMPRESS_FROM, Format, compressed, compressing
 from api.interrupts import Interrupts
-from api.metrics import ANSWERS, ENGINE_SECONDS, QUEUE
+from api.metrics import ABANDONED, ANSWERS, ENGINE_SECONDS, QUEUE
 from api.query import Query, key_order
 from api.snapshots import Snapshot
 from api.tier import FOUND, Tier, in_memory
@@ -87,7 +89,7 @@ class _Place:
 
     engine: str
     """`tier` or `thrift`."""
-    table: exp.Table
+    table: exp.Expr
     found: pa.Table | None = None
     """In memory, where the question is about one lookup value: what the table has."""
 
@@ -117,16 +119,17 @@ class Answers:
         self._cacheable = size // 20
         """Bytes of the largest answer that is kept."""
         self._flights: dict[tuple[Any, ...], _Flight] = {}
-        # Exports have connections of their own, and so have copies to memory.
-        connections = max(1, settings.api_pool_size - settings.api_exports - 1)
+        sessions, seconds = query_sessions(settings), settings.api_query_timeout
         self.lanes = {
-            "tier": Lane("tier", 2, settings.api_queue),
-            "thrift": Lane("thrift", connections, settings.api_queue),
-            "export": Lane("export", settings.api_exports, settings.api_exports),
+            "tier": Lane("tier", 2, settings.api_tier_queue, seconds),
+            "thrift": Lane("thrift", sessions, settings.api_queue, seconds),
+            "export": Lane("export", settings.api_exports, 0, seconds),
         }
-
+        self._exporters: Counter[str] = Counter()
+        self._exports_each = -(-settings.api_exports // 2)
         for lane in self.lanes.values():
             QUEUE.labels(lane.name).set_function(partial(getattr, lane, "count"))
+            ABANDONED.labels(lane.name).set_function(partial(getattr, lane, "abandoned"))
 
     def close(self) -> None:
         """Let nothing more begin."""
@@ -184,7 +187,7 @@ class Answers:
             flight.task.exception()  # may have nobody to be told to
 
     async def _make(self, ask: Ask, place: _Place, lane: Lane, interrupts: Interrupts) -> Answer:
-        answer = await lane.run(lambda: self._compute(ask, place, interrupts))
+        answer = await lane.run(lambda: self._compute(ask, place, interrupts), interrupts)
         return self._keep(ask, answer)
 
     def _place(self, ask: Ask) -> _Place:
@@ -280,27 +283,44 @@ class Answers:
         place: _Place,
         interrupts: Interrupts,
     ) -> Generator[pa.RecordBatch]:
+        whole = ask.query.limit is None
         if place.engine == "tier":
-            whole = ask.query.limit is None
             sql = queries.for_duckdb(tree)
             return self._tier.stream(sql, schema, interrupts, whole=whole, found=place.found)
         sql = queries.for_spark(tree)
         if ask.request_id:
             sql = f"/* request {ask.request_id} */ {sql}"
-        return self._engine.stream(sql, schema, interrupts.check)
+        return self._engine.stream(sql, schema, interrupts, whole=whole)
 
-    def export(self, ask: Ask) -> "Export":
+    def export(self, ask: Ask, caller: str = "") -> "Export":
         """All rows of a question, as a stream.
+
+        Args:
+            caller: who asks; nobody has more than half of the places.
 
         Raises:
             BusyError: as many exports run as may.
+            TooManyRequestsError: the caller has as many as one may have.
         """
+        if self._exporters[caller] >= self._exports_each:
+            raise TooManyRequestsError(
+                f"You have {self._exporters[caller]} whole products under way: wait until one has "
+                "ended",
+                retry_after=5,
+            )
         lane = self.lanes["export"]
         lane.enter()
+        self._exporters[caller] += 1
         place, interrupts = self._place(ask), Interrupts()
         batches = self._batches(ask.query, ask, place, interrupts)
         ANSWERS.labels(ask.query.product.name, place.engine).inc()
-        return Export(ask, batches, lane, interrupts)
+        return Export(ask, batches, lane, interrupts, partial(self._leave_export, caller))
+
+    def _leave_export(self, caller: str) -> None:
+        self.lanes["export"].leave()
+        self._exporters[caller] -= 1
+        if not self._exporters[caller]:
+            del self._exporters[caller]
 
 
 def _with_next(query: Query) -> Query:
@@ -326,12 +346,14 @@ class Export:
         batches: Generator[pa.RecordBatch],
         lane: Lane,
         interrupts: Interrupts,
+        leave: Callable[[], None],
     ) -> None:
         self.rows = 0
         self.encoding = ask.encoding if ask.format.compressible else None
         self._batches = batches
         self._lane = lane
         self._interrupts = interrupts
+        self._leave = leave
         parts: Iterator[bytes] = ask.format.encode(
             queries.answer_schema(ask.query), self._counted()
         )
@@ -344,7 +366,8 @@ class Export:
         Raises:
             ApiError: the query failed; a client that has parts already gets no end of the stream.
         """
-        self._pending = asyncio.ensure_future(self._lane.run(lambda: next(self._parts, None)))
+        work = self._lane.run(lambda: next(self._parts, None), self._interrupts)
+        self._pending = asyncio.ensure_future(work)
         return await asyncio.shield(self._pending)
 
     def stop(self) -> None:
@@ -357,9 +380,14 @@ class Export:
         try:
             if self._pending:
                 await asyncio.wait({self._pending})
-            await self._lane.run(self._batches.close)
+            await self._lane.finish(self._end)
         finally:
-            self._lane.leave()
+            self._leave()
+
+    def _end(self) -> None:
+        # A part that was given up still runs, and ends the query by itself.
+        if getgeneratorstate(self._batches) != GEN_RUNNING:
+            self._batches.close()
 
     def _counted(self) -> Iterator[pa.RecordBatch]:
         for batch in self._batches:

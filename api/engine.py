@@ -2,9 +2,11 @@
 
 import logging
 import re
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ from pyhive import hive
 from pyhive.exc import Error as HiveError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from TCLIService.ttypes import TCancelOperationReq
 from thrift.Thrift import TException
 
 from api import thrift_rows
@@ -24,6 +27,7 @@ from api.errors import (
     QueryTimeoutError,
     SnapshotGoneError,
 )
+from api.interrupts import Interrupts
 from malha.errors import UnreachableError
 from malha.hive import StatementFailedError, connect, run
 from malha.settings import Settings
@@ -39,68 +43,89 @@ _BROKEN = (TException, OSError, EOFError)
 _OUTAGE = re.compile(r"java\.net\.\w+Exception|TTransportException|S3Exception.*Status Code: 5\d\d")
 
 
-Check = Callable[[], None]
-"""Called while a statement runs; what it raises cancels that."""
+_STREAMING = {"set:hiveconf:spark.sql.thriftServer.incrementalCollect": "true"}
+"""A session whose results the server makes as they are fetched, one task's at a time; by itself it
+gathers all of them before the first is sent."""
+
+_ONE = pa.schema([pa.field("one", pa.int32())])
 
 _ROWS = 10_000
 """How many rows the server is asked for at a time."""
 
 
 class ThriftEngine:
-    """A pool of sessions, each used by one query at a time."""
+    """Pools of sessions, each used by one query at a time: one for pages, whose results the server
+    has ready before they are fetched, and one for whole products, whose results it has not."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = QueuePool(
-            self._connect,
-            pool_size=settings.api_pool_size,
-            max_overflow=0,
-            timeout=settings.api_pool_timeout,
-            use_lifo=True,
-            reset_on_return=None,  # there is no transaction to roll back
-        )
+        self._pages = self._pool(query_sessions(settings), {})
+        # Copies to memory go one after the other.
+        self._whole = self._pool(settings.api_exports + 1, _STREAMING)
+        self._asking = self._pool(1, {})
 
     @property
     def sessions(self) -> int:
         """How many are in use."""
-        return int(self._pool.checkedout())
+        return int(self._pages.checkedout() + self._whole.checkedout())
 
     def close(self) -> None:
         """Close the sessions that are not in use."""
-        self._pool.dispose()
+        self._pages.dispose()
+        self._whole.dispose()
+        self._asking.dispose()
 
-    def fetch(self, sql: str, schema: pa.Schema, check: Check = lambda: None) -> pa.Table:
+    def check(self) -> None:
+        """See that the server answers, by a session that no query uses.
+
+        Raises:
+            ApiError: it fails `select 1`, or took too long.
+            UnreachableError: it does not answer.
+        """
+        for _ in self._stream(self._asking, "select 1", _ONE, Interrupts()):
+            pass
+
+    def fetch(self, sql: str, schema: pa.Schema, interrupts: Interrupts | None = None) -> pa.Table:
         """Run a query and return all its rows; see `stream`."""
-        with closing(self.stream(sql, schema, check)) as batches:
+        with closing(self.stream(sql, schema, interrupts or Interrupts())) as batches:
             return pa.Table.from_batches(batches, schema)
 
     def stream(
-        self, sql: str, schema: pa.Schema, check: Check = lambda: None
+        self, sql: str, schema: pa.Schema, interrupts: Interrupts, *, whole: bool = False
     ) -> Generator[pa.RecordBatch]:
         """Run a query and return its rows as they come, as one batch or several.
 
         Args:
             schema: names and types of the columns, in the order of the query's.
-            check: called about twice a second until the first row is there.
+            interrupts: asked about twice a second until the first row is there, and at each batch.
+            whole: whether the rows are made as they are taken, rather than all at once; neither
+                the server nor this process then has more than a part of them.
 
         Raises:
             BusyError: no session became free within API_POOL_TIMEOUT.
             UnreachableError: the Thrift Server does not answer, or hung up in the middle.
             QueryTimeoutError: the query ran for API_QUERY_TIMEOUT and was cancelled.
+            CancelledError: it was interrupted.
             NotBuiltError: a table of the query does not exist.
             QueryError: Spark refused or failed the query.
         """
+        return self._stream(self._whole if whole else self._pages, sql, schema, interrupts)
+
+    def _stream(
+        self, pool: QueuePool, sql: str, schema: pa.Schema, interrupts: Interrupts
+    ) -> Generator[pa.RecordBatch]:
         deadline = time.monotonic() + self._settings.api_query_timeout
         while True:
-            with self._session() as session:
+            with self._session(pool) as session:
                 proven = "proven" in session.info
                 begun = False
                 try:
-                    for batch in self._run(session, sql, schema, check, deadline):
+                    for batch in self._run(session, sql, schema, interrupts, deadline):
                         begun = True
                         yield batch
                 except (*_BROKEN, HiveError) as error:
                     session.invalidate()
+                    interrupts.check()
                     if proven and not begun and time.monotonic() < deadline:
                         # It broke since it was last used, as when the server was restarted.
                         continue
@@ -108,14 +133,25 @@ class ThriftEngine:
                 session.info["proven"] = True
                 return
 
-    def _connect(self) -> hive.Connection:
+    def _pool(self, size: int, configuration: dict[str, str]) -> QueuePool:
+        return QueuePool(
+            partial(self._connect, configuration),
+            pool_size=size,
+            max_overflow=0,
+            timeout=self._settings.api_pool_timeout,
+            use_lifo=True,
+            reset_on_return=None,  # there is no transaction to roll back
+        )
+
+    def _connect(self, configuration: dict[str, str]) -> hive.Connection:
         # The deadline of a query is kept by polling; the socket's is for a silent server.
-        return connect(self._settings, user="api", timeout=self._settings.api_query_timeout + 10)
+        timeout = self._settings.api_query_timeout + 10
+        return connect(self._settings, user="api", timeout=timeout, configuration=configuration)
 
     @contextmanager
-    def _session(self) -> Iterator[PoolProxiedConnection]:
+    def _session(self, pool: QueuePool) -> Iterator[PoolProxiedConnection]:
         try:
-            session = self._pool.connect()
+            session = pool.connect()
         except PoolTimeoutError:
             raise BusyError("Every connection to the query engine is in use") from None
         try:
@@ -128,13 +164,13 @@ class ThriftEngine:
         session: PoolProxiedConnection,
         sql: str,
         schema: pa.Schema,
-        check: Check,
+        interrupts: Interrupts,
         deadline: float,
     ) -> Iterator[pa.RecordBatch]:
         """Run a statement; a HiveError means that the session, not the statement, is at fault."""
 
         def in_time() -> None:
-            check()
+            interrupts.check()
             if time.monotonic() > deadline:
                 raise QueryTimeoutError(
                     f"The query was cancelled after {self._settings.api_query_timeout:g} s"
@@ -144,9 +180,33 @@ class ThriftEngine:
         with closing(cursor):
             try:
                 run(cursor, sql, in_time)
+                with interrupts.stopping(lambda: self._cancel(cursor)):
+                    for batch in thrift_rows.batches(cursor, schema, _ROWS):
+                        yield batch
+                        interrupts.check()
             except StatementFailedError as error:
+                interrupts.check()
                 raise query_error(str(error)) from None
-            yield from thrift_rows.batches(cursor, schema, _ROWS)
+
+    def _cancel(self, cursor: Any) -> None:
+        """Cancel a statement while its session waits for rows, by a session of its own.
+
+        It returns at once.
+        """
+        handle = cursor._operationHandle
+        threading.Thread(target=self._cancel_now, args=[handle], daemon=True).start()
+
+    def _cancel_now(self, handle: Any) -> None:
+        try:
+            with closing(connect(self._settings, user="api", timeout=10)) as connection:
+                connection.client.CancelOperation(TCancelOperationReq(handle))
+        except (*_BROKEN, HiveError, UnreachableError) as error:
+            log.warning("a statement could not be cancelled: %s", error)
+
+
+def query_sessions(settings: Settings) -> int:
+    """Sessions for pages: whole products have some of their own, and so have copies to memory."""
+    return max(1, settings.api_pool_size - settings.api_exports - 1)
 
 
 def query_error(message: str) -> ApiError:

@@ -21,6 +21,13 @@ ENGINE_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 QUEUE = Gauge("malha_api_queue", "Queries that run or wait", ["engine"])
+ABANDONED = Gauge(
+    "malha_api_abandoned_queries", "Queries that were cancelled and still run", ["engine"]
+)
+WORKER_ERRORS = Counter(
+    "malha_api_worker_errors", "Failures of what runs in the background", ["worker"]
+)
+NOT_SERVED = Gauge("malha_api_products_not_served", "Products whose declaration cannot be used")
 OVERLOADED = Gauge(
     "malha_api_overloaded", "1 while more requests stand in line for the process than may"
 )

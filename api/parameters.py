@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
+from api import patterns
 from api.columns import kind
 from api.errors import InvalidParameter, InvalidRequestError
 from api.formats import FORMATS
@@ -249,6 +250,7 @@ def _value(column: Column, operator: str, text: str) -> Any:
             kind(column).parse(text)
             if _LONE_ESCAPE.search(text):
                 raise ValueError(r"a backslash stands before %, _ or another backslash only")
+            patterns.read(text)
             return text
         case _:
             return kind(column).parse(text)

@@ -6,57 +6,96 @@ engine.
 """
 
 import datetime as dt
+import hashlib
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from sqlglot import exp, parse_one
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.spark import Spark
+from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.generators.spark import SparkGenerator
 
-from api.access import Rights
+from api import patterns
+from api.access import EVERYTHING, Rights
 from api.columns import kind
-from api.query import Aggregate, Filter, Query
+from api.query import Aggregate, Filter, Query, key_order
 from malha.manifest import Column, Product
 
+_STORED = "stored"
 _SOURCE = "visible"
 """The rows and columns as the caller sees them; everything that is asked is asked of these."""
 
 
-class _Generator(SparkGenerator):
+class _Matches(exp.Expression, exp.Func):
+    """A text that a LIKE pattern matches as a whole, by a regular expression of either engine."""
+
+    arg_types: ClassVar = {"this": True, "java": True, "re2": True}
+
+
+class _Keeps(exp.Expression, exp.Func):
+    """Whether a row filter keeps a row: Spark works it out, and a copy in memory has it written."""
+
+    arg_types: ClassVar = {"this": True, "column": True}
+
+
+class _SparkGenerator(SparkGenerator):
+    TRANSFORMS: ClassVar = {
+        **SparkGenerator.TRANSFORMS,
+        _Matches: lambda self, one: f"{self.sql(one, 'this')} RLIKE {self.sql(one, 'java')}",
+        _Keeps: lambda self, one: self.sql(one, "this"),
+    }
+
     def literal_sql(self, expression: exp.Literal) -> str:
         # Where variable substitution is on, Spark replaces ${env:NAME} before it parses.
         return super().literal_sql(expression).replace("$", "\\u0024")
 
 
+class _DuckDBGenerator(DuckDBGenerator):
+    TRANSFORMS: ClassVar = {
+        **DuckDBGenerator.TRANSFORMS,
+        _Matches: lambda self, one: (
+            f"regexp_full_match({self.sql(one, 'this')}, {self.sql(one, 're2')}, 's')"
+        ),
+        _Keeps: lambda self, one: self.sql(one, "column"),
+    }
+
+
 class _SparkDialect(Spark):
     """Spark SQL in which no literal can be taken for a variable."""
 
-    Generator = _Generator
+    Generator = _SparkGenerator
+
+
+class _DuckDBDialect(DuckDB):
+    """DuckDB's SQL over copies in memory."""
+
+    Generator = _DuckDBGenerator
 
 
 def for_spark(query: exp.Query) -> str:
     """The query as Spark SQL."""
-    return query.sql(dialect=_SparkDialect)
+    return query.sql(dialect=_SparkDialect, comments=False)
 
 
 def for_duckdb(query: exp.Query) -> str:
     """The query as DuckDB's SQL."""
-    return query.sql(dialect=DuckDB)
+    return query.sql(dialect=_DuckDBDialect, comments=False)
 
 
-def stored(product: Product, snapshot: int | None) -> exp.Table:
+def stored(product: Product, snapshot: int | None) -> exp.Expr:
     """The product's table in the lake, at a snapshot where it has any."""
     table = exp.table_(product.table, db=product.schema_name, quoted=True)
     if snapshot is not None:
         version = exp.Version(this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot))
         table.set("version", version)
-    return table
+    # Without an alias, Spark takes the `WHERE (flag)` behind a version for one.
+    return table.as_(_STORED, quoted=True)
 
 
-def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+def rows_of(query: Query, table: exp.Expr, rights: Rights) -> exp.Select:
     """The rows that a query asks for.
 
     Args:
@@ -72,7 +111,7 @@ def rows_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
     return _ordered(tree, query)
 
 
-def count_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+def count_of(query: Query, table: exp.Expr, rights: Rights) -> exp.Select:
     """How many rows there are without limit and cursor."""
     if query.grouped and not query.select:
         return exp.select(exp.alias_(exp.Literal.number(1), "count", quoted=True))
@@ -81,6 +120,23 @@ def count_of(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
         inner = inner.group_by(*(_name(column.name) for column in query.select))
         return exp.select(_count()).from_(inner.subquery("groups"))
     return _filtered(exp.select(_count()), query, table, rights)
+
+
+def copy_of(product: Product, snapshot: int) -> tuple[exp.Select, pa.Schema]:
+    """All rows of a product in its key's order, for a copy in memory, and the copy's columns.
+
+    Behind its own columns comes one for each of its row filters. Spark alone knows what their SQL
+    means; in memory it is only looked up.
+    """
+    everything = Query(product, product.columns, sort=key_order(product), limit=None)
+    tree = rows_of(everything, stored(product, snapshot), EVERYTHING)
+    schema = answer_schema(everything)
+    for predicate in dict.fromkeys(rule.where for rule in product.row_filters):
+        name = _kept_by(predicate)
+        kept = exp.Coalesce(this=_keeps(predicate), expressions=[exp.false()])
+        tree = tree.select(exp.alias_(kept, name, quoted=True), copy=False)
+        schema = schema.append(pa.field(name, pa.bool_()))
+    return tree, schema
 
 
 def answer_schema(query: Query) -> pa.Schema:
@@ -94,14 +150,14 @@ def _count() -> exp.Expr:
     return exp.alias_(exp.Count(this=exp.Star()), "count", quoted=True)
 
 
-def _filtered(tree: exp.Select, query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+def _filtered(tree: exp.Select, query: Query, table: exp.Expr, rights: Rights) -> exp.Select:
     tree = tree.from_(_visible(query.product, table, rights), copy=False)
     for condition in query.filters:
         tree = tree.where(_condition(condition), copy=False)
     return tree
 
 
-def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expr:
+def _visible(product: Product, table: exp.Expr, rights: Rights) -> exp.Expr:
     """The table, or where the caller may not see all of it, a subquery of what he may see.
 
     Filters, sort and aggregates stand outside, so they meet a mask, never what is behind it.
@@ -117,8 +173,18 @@ def _visible(product: Product, table: exp.Table, rights: Rights) -> exp.Expr:
     ]
     inner = exp.select(*columns).from_(table)
     for predicate in rights.predicates:
-        inner = inner.where(exp.paren(parse_one(predicate, dialect="spark")))
+        inner = inner.where(_keeps(predicate))
     return inner.subquery(_SOURCE)
+
+
+def _keeps(predicate: str) -> exp.Expr:
+    condition = exp.paren(parse_one(predicate, dialect="spark"))
+    return _Keeps(this=condition, column=_name(_kept_by(predicate)))
+
+
+def _kept_by(predicate: str) -> str:
+    """The column of a copy in memory that tells which rows a row filter keeps."""
+    return f"kept by {hashlib.sha256(predicate.encode()).hexdigest()[:16]}"
 
 
 def _condition(condition: Filter) -> exp.Expr:
@@ -131,8 +197,7 @@ def _condition(condition: Filter) -> exp.Expr:
         case "in":
             return name.isin(*(_literal(column, one) for one in value))
         case "like":
-            like = exp.Like(this=name, expression=_text(value))
-            return exp.Escape(this=like, expression=exp.Literal.string("\\"))
+            return _like(name, patterns.read(value))
         case "eq":
             return name.eq(_literal(column, value))
         case "ne":
@@ -145,6 +210,20 @@ def _condition(condition: Filter) -> exp.Expr:
             return name < _literal(column, value)
         case "lte":
             return name <= _literal(column, value)
+
+
+def _like(name: exp.Column, pattern: patterns.Pattern) -> exp.Expr:
+    match pattern.texts:
+        case [text]:
+            return name.eq(_text(text))
+        case ["", text, ""]:
+            return exp.Contains(this=name, expression=_text(text))
+        case [text, ""]:
+            return exp.StartsWith(this=name, expression=_text(text))
+        case ["", text]:
+            return exp.EndsWith(this=name, expression=_text(text))
+        case _:
+            return _Matches(this=name, java=_text(pattern.java), re2=_text(pattern.re2))
 
 
 def _after(query: Query) -> exp.Expr:
@@ -178,7 +257,7 @@ def _ordered(tree: exp.Select, query: Query) -> exp.Select:
     return tree.limit(query.limit, copy=False) if query.limit is not None else tree
 
 
-def _grouped(query: Query, table: exp.Table, rights: Rights) -> exp.Select:
+def _grouped(query: Query, table: exp.Expr, rights: Rights) -> exp.Select:
     tree = exp.select(*(_name(column.name) for column in query.select))
     for one in query.aggregates:
         tree = tree.select(exp.alias_(_aggregate(one), one.name, quoted=True))

@@ -7,14 +7,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from TCLIService import ttypes
 
+from malha.hive import StatementFailedError, without_frames
+
 
 def batches(cursor: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a statement that has ended.
+    """The rows of a statement that has ended, or of one whose rows are made as they are fetched.
 
     Args:
         cursor: PyHive's, behind its `execute`.
         schema: what the answer is to have; names are not looked at.
         rows: how many to ask for at a time.
+
+    Raises:
+        StatementFailedError: Spark failed to make the next ones.
     """
     client = cursor._connection.client
     while True:
@@ -28,7 +33,8 @@ def batches(cursor: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatc
             ttypes.TStatusCode.SUCCESS_STATUS,
             ttypes.TStatusCode.SUCCESS_WITH_INFO_STATUS,
         ):
-            raise OSError(answer.status.errorMessage or "the results are gone")
+            message = answer.status.errorMessage or "the results are gone"
+            raise StatementFailedError(without_frames(message))
         columns = [
             _array(column, field.type)
             for column, field in zip(answer.results.columns, schema, strict=True)

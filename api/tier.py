@@ -1,25 +1,24 @@
 """Small products in memory: one immutable DuckDB table a snapshot, loaded through Spark."""
 
 import logging
-import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
 from api import queries
-from api.access import EVERYTHING
 from api.engine import ThriftEngine
 from api.errors import BusyError, CancelledError, OutageError, QueryError
 from api.interrupts import Interrupts
 from api.lookup import Lookup, lookup_of
 from api.metrics import TIER_ROWS
-from api.query import Filter, Query, key_order
+from api.query import Filter
 from api.snapshots import Snapshot
+from api.workers import Worker
 from malha.errors import MalhaError, UnreachableError
 from malha.manifest import Product
 from malha.settings import Settings
@@ -82,8 +81,8 @@ class Tier:
         self._engine = engine
         self._states: dict[str, _State] = {}
         self._queue: SimpleQueue[Product | None] = SimpleQueue()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tier", daemon=True)
+        self.worker = Worker("tier", self._work)
+        self._interrupts = Interrupts()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._numbers = 0
         self._served: frozenset[str] = frozenset()
@@ -112,14 +111,13 @@ class Tier:
                 "set global lock_configuration = true",
             ):
                 self._connection.execute(statement)
-            self._thread.start()
+            self.worker.start()
 
     def close(self) -> None:
         """Stop loading, and forget everything."""
-        self._ended.set()
+        self._interrupts.ask()
         self._queue.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self.worker.close(timeout=5)
         self._states.clear()
 
     def offer(self, product: Product, snapshot: Snapshot) -> None:
@@ -172,10 +170,14 @@ class Tier:
             found: what the query reads as FOUND.
 
         Raises:
-            CancelledError: it was interrupted.
+            ApiError: it was interrupted, for this reason.
             QueryError: DuckDB refused or failed it.
         """
-        with self.cursor() as cursor, _reporting(), interrupts.stopping(cursor.interrupt):
+        with (
+            self.cursor() as cursor,
+            _reporting(interrupts),
+            interrupts.stopping(cursor.interrupt),
+        ):
             if found is not None:
                 # A table, since filters on what is registered are Arrow's, to which no NaN is
                 # greater than anything.
@@ -192,26 +194,17 @@ class Tier:
                 )
 
     def _work(self) -> None:
-        while not self._ended.is_set():
-            product = self._queue.get()
-            try:
-                while product and self._queue.qsize():
-                    # Of many offers of one product, only the newest matters.
-                    following = self._queue.get_nowait()
-                    if following != product:
-                        self._queue.put(following)
-                        break
-            except Empty:
-                pass  # somebody else took it; there is only this thread, so there is none
-            if product:
-                self._load(product)
-            else:
-                self._sweep()
+        product = self._queue.get()
+        if product:
+            self._load(product)
+        else:
+            self._sweep()
 
     def _load(self, product: Product) -> None:
-        state = self._states[product.name]
-        wanted = state.wanted
-        if wanted is None or wanted.id is None or self.find(product, wanted.id):
+        """Copy what is wanted of a product by now; of many offers, the last one counts."""
+        state = self._states.get(product.name)
+        wanted = state.wanted if state else None
+        if state is None or wanted is None or wanted.id is None or self.find(product, wanted.id):
             return
         if wanted.rows is not None and wanted.rows > self._settings.api_tier_rows:
             self._keep(state, [])
@@ -221,7 +214,7 @@ class Tier:
         except (MalhaError, duckdb.Error, pa.ArrowException) as error:
             log.warning("%s stays out of memory for now: %s", product.name, error)
             if isinstance(error, _PASSING):
-                self._ended.wait(_RETRY_SECONDS)
+                self.worker.ended.wait(_RETRY_SECONDS)
                 self._queue.put(product)
             return
         # A copy of another declaration, as before a mask was declared, is found by nobody.
@@ -248,16 +241,15 @@ class Tier:
 
     def _copy(self, product: Product, snapshot: int) -> Loaded | None:
         """Copy a product's rows; None where they are more than may be."""
-        everything = Query(product, product.columns, sort=key_order(product), limit=None)
-        table = queries.stored(product, snapshot)
-        schema = queries.answer_schema(everything)
-        sql = queries.for_spark(queries.rows_of(everything, table, EVERYTHING))
+        tree, schema = queries.copy_of(product, snapshot)
+        sql = queries.for_spark(tree)
         self._numbers += 1
         name = f"{product.name}_{self._numbers}"
         rows = size = 0
         limit = self._limit(product)
         seen: list[pa.RecordBatch] = []
-        with self.cursor() as cursor, closing(self._engine.stream(sql, schema, self._check)) as got:
+        stream = self._engine.stream(sql, schema, self._interrupts, whole=True)
+        with self.cursor() as cursor, closing(stream) as got:
             cursor.register("batch", schema.empty_table())
             cursor.execute(f'create table "{name}" as from batch')
             try:
@@ -285,17 +277,14 @@ class Tier:
         others = sum(loaded.bytes for loaded in self.holds if loaded.product.name != product.name)
         return max(0, self._settings.api_tier_mb * 1_000_000 - others)
 
-    def _check(self) -> None:
-        if self._ended.is_set():
-            raise MalhaError("the API is ending")
-
 
 @contextmanager
-def _reporting() -> Iterator[None]:
+def _reporting(interrupts: Interrupts) -> Iterator[None]:
     try:
         yield
     except duckdb.InterruptException:
-        raise CancelledError("Nobody waits for the answer any more") from None
+        interrupts.check()
+        raise CancelledError("The query was interrupted") from None
     except duckdb.Error as error:
         log.error("query failed: %s", error)
         raise QueryError("The query failed; the server's log says why") from error

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pyhive import hive
 from pyhive.exc import Error as HiveError
@@ -40,7 +40,13 @@ def without_frames(message: str) -> str:
     return _FRAME.sub("", message)
 
 
-def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> hive.Connection:
+def connect(
+    settings: Settings,
+    *,
+    user: str = "malha",
+    timeout: float = 60,
+    configuration: Mapping[str, str] | None = None,
+) -> hive.Connection:
     """Open a session.
 
     PyHive by itself sets no timeout on its socket, so a silent server would block its caller
@@ -49,6 +55,7 @@ def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> 
     Args:
         user: the name that the Spark UI shows for the session.
         timeout: seconds that the server may take to connect, and to answer any one call.
+        configuration: more options of the session, as `set:hiveconf:<key>`.
 
     Raises:
         UnreachableError: the Thrift Server does not answer.
@@ -64,7 +71,9 @@ def connect(settings: Settings, *, user: str = "malha", timeout: float = 60) -> 
     )
     try:
         return hive.Connection(
-            thrift_transport=transport, username=user, configuration=_SESSION_CONFIGURATION
+            thrift_transport=transport,
+            username=user,
+            configuration=_SESSION_CONFIGURATION | dict(configuration or {}),
         )
     except (TException, HiveError, OSError, EOFError) as error:
         transport.close()

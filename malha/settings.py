@@ -161,7 +161,16 @@ class Settings(AccessSettings):
     )
 
     api_queue: int = Field(
-        4, ge=0, description="Queries that wait for each engine before the next is answered 503"
+        4, ge=0, description="Queries that wait for Spark before the next is answered 503"
+    )
+    api_tier_queue: int = Field(
+        64, ge=0, description="Queries that wait for memory before the next is answered 503"
+    )
+    api_stall_seconds: float = Field(
+        30,
+        gt=0,
+        description="Seconds for which a client may read nothing of its answer before the "
+        "connection is broken off",
     )
     api_line: int = Field(
         8,

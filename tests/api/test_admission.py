@@ -1,10 +1,20 @@
+"""How many queries run and wait, and what becomes of those that do not end."""
+
 import asyncio
 import threading
 
 import pytest
 
+from api import admission
 from api.admission import Lane
-from api.errors import BusyError
+from api.errors import BusyError, CancelledError, QueryTimeoutError
+from api.interrupts import Interrupts
+from tests.mesh import eventually
+
+
+@pytest.fixture(autouse=True)
+def without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "GRACE_SECONDS", 0.05)
 
 
 def test_place_beyond_those_that_run_and_wait_is_refused_until_one_is_left() -> None:
@@ -18,17 +28,94 @@ def test_place_beyond_those_that_run_and_wait_is_refused_until_one_is_left() -> 
     assert lane.count == 2
 
 
-def test_work_runs_in_as_many_threads_as_the_lane_has() -> None:
+def test_so_many_run_at_a_time_and_no_more() -> None:
     lane = Lane("test", running=2, waiting=8)
     together = threading.Barrier(2)
+    running: list[int] = []
+    most: list[int] = []
 
-    def work() -> int:
+    def work() -> None:
+        running.append(1)
+        most.append(len(running))
         # Two at a time get through; a third alone would wait for ever.
         together.wait(timeout=10)
-        return threading.active_count()
+        running.pop()
 
-    async def all_of_them() -> list[int]:
-        return await asyncio.gather(*(lane.run(work) for _ in range(4)))
+    async def all_of_them() -> None:
+        await asyncio.gather(*(lane.run(work, Interrupts()) for _ in range(4)))
 
-    assert len(asyncio.run(all_of_them())) == 4
+    asyncio.run(all_of_them())
+    assert max(most) == 2
     lane.close()
+
+
+class Deaf:
+    """Work that hears of no interruption; it ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def __call__(self) -> int:
+        self.go.wait(30)
+        return 1
+
+
+def test_work_that_takes_too_long_is_stopped() -> None:
+    lane = Lane("test", running=1, waiting=0, seconds=0.05)
+    interrupts, stopped = Interrupts(), threading.Event()
+
+    def work() -> None:
+        with interrupts.stopping(stopped.set):
+            stopped.wait(30)
+        interrupts.check()
+
+    with pytest.raises(QueryTimeoutError, match=r"cancelled after 0\.05 s"):
+        asyncio.run(lane.run(work, interrupts))
+    assert lane.abandoned == 0
+
+
+def test_work_that_cannot_be_stopped_is_given_up_and_known_until_it_ends() -> None:
+    lane = Lane("test", running=1, waiting=0, seconds=0.05)
+    deaf = Deaf()
+
+    async def scenario() -> None:
+        with pytest.raises(QueryTimeoutError):
+            await lane.run(deaf, Interrupts())
+        assert lane.abandoned == 1
+        # Its place is another's by now.
+        assert await lane.run(lambda: 2, Interrupts()) == 2
+        deaf.go.set()
+        while lane.abandoned:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_work_whose_client_is_gone_is_stopped_before_its_time() -> None:
+    lane = Lane("test", running=1, waiting=0, seconds=3600)
+    deaf, interrupts = Deaf(), Interrupts()
+
+    async def scenario() -> None:
+        work = asyncio.ensure_future(lane.run(deaf, interrupts))
+        await asyncio.sleep(0)
+        interrupts.ask()
+        with pytest.raises(CancelledError):
+            await work
+        deaf.go.set()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_nothing_more_is_taken_while_too_much_that_was_given_up_runs() -> None:
+    lane = Lane("test", running=2, waiting=100, seconds=0.01)
+    deaf = Deaf()
+
+    async def scenario() -> None:
+        many = [lane.run(deaf, Interrupts()) for _ in range(admission.MAX_ABANDONED)]
+        await asyncio.gather(*many, return_exceptions=True)
+        with pytest.raises(BusyError, match="were cancelled still run"):
+            lane.enter()
+        deaf.go.set()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    eventually(lambda: lane.abandoned == 0, seconds=5)

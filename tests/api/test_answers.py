@@ -13,7 +13,13 @@ from api.access import EVERYTHING, Rights
 from api.answers import Answer, Answers, Ask
 from api.cursors import Cursors
 from api.engine import ThriftEngine
-from api.errors import BusyError, CancelledError, QueryError
+from api.errors import (
+    BusyError,
+    CancelledError,
+    QueryError,
+    QueryTimeoutError,
+    TooManyRequestsError,
+)
 from api.formats import FORMATS
 from api.interrupts import Interrupts
 from api.snapshots import Snapshot
@@ -37,12 +43,12 @@ class FakeEngine:
         self.error: Exception | None = None
 
     def stream(
-        self, sql: str, schema: pa.Schema, check: Callable[[], None]
+        self, sql: str, schema: pa.Schema, interrupts: Interrupts, *, whole: bool = False
     ) -> Generator[pa.RecordBatch]:
         self.ran.append(sql)
         try:
             while not self.may.wait(0.01):
-                check()
+                interrupts.check()
         except CancelledError:
             self.cancelled += 1
             raise
@@ -273,17 +279,33 @@ def test_export_comes_in_parts_and_gives_its_place_back() -> None:
     found = answers(FakeEngine(rows=3))
 
     async def scenario() -> None:
-        export, waiting = found.export(ask("limit=all")), found.export(ask("limit=all"))
+        export = found.export(ask("limit=all"), "ana")
         with pytest.raises(BusyError):
-            found.export(ask("limit=all"))
-        await waiting.close()
+            found.export(ask("limit=all"), "rui")
         parts = []
         while (part := await export.next()) is not None:
             parts.append(part)
         await export.close()
         assert b"".join(parts).startswith(b'[{"id":0,"name":"n0"}')
         assert export.rows == 3
-        await found.export(ask("limit=all")).close()
+        await found.export(ask("limit=all"), "rui").close()
+
+    run(scenario())
+
+
+def test_caller_has_half_of_the_exports_at_most() -> None:
+    found = answers(FakeEngine(), api_exports=4)
+
+    async def scenario() -> None:
+        held = [found.export(ask("limit=all"), "ana") for _ in range(2)]
+        with pytest.raises(TooManyRequestsError, match="2 whole products under way"):
+            found.export(ask("limit=all"), "ana")
+        held.append(found.export(ask("limit=all"), "rui"))
+        await held[0].close()
+        await found.export(ask("limit=all"), "ana").close()
+        for export in held[1:]:
+            await export.close()
+        assert found.lanes["export"].count == 0
 
     run(scenario())
 
@@ -313,10 +335,19 @@ def test_nothing_begins_once_it_was_interrupted() -> None:
         raise AssertionError("it began")
 
 
-def test_interruption_stops_what_runs_and_nothing_after_it() -> None:
+def test_interruption_stops_what_runs_as_often_as_it_is_asked_and_nothing_after_it() -> None:
     interrupts = Interrupts()
     stopped: list[int] = []
     with interrupts.stopping(lambda: stopped.append(1)):
         interrupts.ask()
+        interrupts.ask()
     interrupts.ask()
-    assert stopped == [1]
+    assert stopped == [1, 1]
+
+
+def test_query_ends_with_the_first_reason() -> None:
+    interrupts = Interrupts()
+    interrupts.ask(QueryTimeoutError("too long"))
+    interrupts.ask()
+    with pytest.raises(QueryTimeoutError, match="too long"):
+        interrupts.check()

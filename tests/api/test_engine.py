@@ -47,6 +47,7 @@ class Slow:
 
     def __init__(self, mesh: Mesh) -> None:
         self._name = f"slow {secrets.token_hex(8)}"
+        self.name = f"/* {self._name} */"
         self._ui = f"http://127.0.0.1:{mesh.settings.spark_ui_port}/api/v1/applications"
         self.sql = SLOW.format(name=self._name)
 
@@ -78,11 +79,12 @@ def test_query_that_takes_too_long_is_cancelled_in_spark(
     clock = Clock()
     monkeypatch.setattr("api.engine.time", clock)
 
-    def once_it_runs() -> None:
-        clock.now += 1000 if slow.runs() else 0
+    class TimePasses(Interrupts):
+        def check(self) -> None:
+            clock.now += 1000 if slow.runs() else 0
 
     with pytest.raises(QueryTimeoutError, match="cancelled after 60 s"):
-        engine.fetch(slow.sql, X, once_it_runs)
+        engine.fetch(slow.sql, X, TimePasses())
     eventually(lambda: not slow.runs(), seconds=60)
     assert rows(engine, "select 1L as x") == [(1,)]
 
@@ -93,7 +95,7 @@ def test_no_two_queries_share_a_connection(engine: ThriftEngine, slow: Slow) -> 
 
     def occupy() -> None:
         with pytest.raises(CancelledError):
-            engine.fetch(slow.sql, X, interrupts.check)
+            engine.fetch(slow.sql, X, interrupts)
 
     thread = threading.Thread(target=occupy)
     thread.start()
@@ -110,33 +112,69 @@ def test_no_two_queries_share_a_connection(engine: ThriftEngine, slow: Slow) -> 
 def test_query_that_nobody_waits_for_is_cancelled_in_spark(
     engine: ThriftEngine, slow: Slow
 ) -> None:
-    interrupts = Interrupts()
-
-    def ask_once_it_runs() -> None:
-        if slow.runs():
-            interrupts.ask()
-        interrupts.check()
+    class AskedOnceItRuns(Interrupts):
+        def check(self) -> None:
+            if slow.runs():
+                self.ask()
+            super().check()
 
     with pytest.raises(CancelledError):
-        engine.fetch(slow.sql, X, ask_once_it_runs)
+        engine.fetch(slow.sql, X, AskedOnceItRuns())
     eventually(lambda: not slow.runs(), seconds=60)
     assert rows(engine, "select 1L as x") == [(1,)]
 
 
 def test_large_result_comes_in_parts(engine: ThriftEngine) -> None:
-    parts = list(engine.stream("select id as x from range(25000) order by id", X))
-    assert len(parts) > 1
-    found = pa.Table.from_batches(parts)["x"].to_pylist()
-    assert found == list(range(25_000))
+    for whole in (False, True):
+        sql = "select id as x from range(25000) order by id"
+        parts = list(engine.stream(sql, X, Interrupts(), whole=whole))
+        assert len(parts) > 1
+        found = pa.Table.from_batches(parts)["x"].to_pylist()
+        assert found == list(range(25_000))
 
 
 def test_session_of_an_abandoned_result_is_free_again(engine: ThriftEngine) -> None:
-    stream = engine.stream("select id as x from range(25000)", X)
+    stream = engine.stream("select id as x from range(25000)", X, Interrupts())
     next(stream)
     assert engine.sessions == 1
     stream.close()
     assert engine.sessions == 0
     assert rows(engine, "select 1L as x") == [(1,)]
+
+
+def test_whole_product_is_cancelled_while_its_next_part_is_made(
+    engine: ThriftEngine, slow: Slow
+) -> None:
+    # A row now, and no other for hours.
+    later = "select id as x from range(0, 1000000000000, 1, 1) where id < -1"
+    sql = f"{slow.name} select 1L as x union all {later}"
+    interrupts = Interrupts()
+    stream = engine.stream(sql, X, interrupts, whole=True)
+    assert next(stream).num_rows == 1
+    failed: list[Exception] = []
+
+    def take_the_next() -> None:
+        try:
+            next(stream)
+        except CancelledError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=take_the_next)
+    thread.start()
+    eventually(slow.runs, seconds=60)
+    interrupts.ask()
+    thread.join(timeout=30)
+    assert failed
+    eventually(lambda: not slow.runs(), seconds=60)
+    assert engine.sessions == 0
+
+
+def test_failure_in_a_later_part_is_told_as_one_of_the_query(engine: ThriftEngine) -> None:
+    sql = "select if(id < 30000, id, cast('x' || id as bigint)) as x from range(0, 60000, 1, 2)"
+    stream = engine.stream(sql, X, Interrupts(), whole=True)
+    assert next(stream).num_rows == 10_000
+    with pytest.raises(QueryError, match="the server's log says why"):
+        list(stream)
 
 
 def test_refused_query_does_not_tell_its_text(engine: ThriftEngine) -> None:

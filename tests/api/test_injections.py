@@ -16,6 +16,7 @@ from sqlglot import TokenType, exp, parse_one, tokenize
 from api import parameters, queries
 from api.access import EVERYTHING
 from api.errors import InvalidRequestError
+from api.patterns import MAX_WILDCARDS
 from api.query import Filter, Query
 from tests.api.conftest import SECRET, Apis
 from tests.api.injections import INJECTIONS
@@ -75,21 +76,37 @@ def test_corpus_is_as_large_as_it_should_be() -> None:
     assert len(INJECTIONS) >= 300
 
 
-@pytest.mark.parametrize("operator", ["eq", "like", "in"])
+def statement(operator: Any, text: str, dialect: str) -> str:
+    value = (text,) if operator == "in" else text
+    name = next(one for one in PRODUCT.columns if one.name == "name")
+    asked = replace(query(of=PRODUCT), filters=(Filter(name, operator, value),))
+    return rendered(asked)[dialect]
+
+
+KINDS_OF_PATTERNS = ("a", "a%", "%a", "%a%", "a_", "a%b")
+
+
+@pytest.mark.parametrize("dialect", ["spark", "duckdb"])
+def test_pattern_changes_nothing_but_its_literal(dialect: str) -> None:
+    shapes = {skeleton(statement("like", one, dialect), dialect)[0] for one in KINDS_OF_PATTERNS}
+    assert len(shapes) == 5
+    for text in filter(is_pattern, INJECTIONS):
+        sql = statement("like", text, dialect)
+        assert skeleton(sql, dialect)[0] in shapes, text
+        assert dialect == "duckdb" or "$" not in sql
+
+
+@pytest.mark.parametrize("operator", ["eq", "in"])
 @pytest.mark.parametrize("dialect", ["spark", "duckdb"])
 def test_text_changes_nothing_but_its_literal(operator: Any, dialect: str) -> None:
-    def statement(text: str) -> str:
-        value = (text,) if operator == "in" else text
-        name = next(one for one in PRODUCT.columns if one.name == "name")
-        asked = replace(query(of=PRODUCT), filters=(Filter(name, operator, value),))
-        return rendered(asked)[dialect]
-
-    assert isinstance(parse_one(statement("harmless"), dialect=dialect), exp.Select)
-    harmless, _ = skeleton(statement("harmless"), dialect)
+    assert isinstance(
+        parse_one(statement(operator, "harmless", dialect), dialect=dialect), exp.Select
+    )
+    harmless, _ = skeleton(statement(operator, "harmless", dialect), dialect)
     for text in INJECTIONS:
         if "\x00" in text:
             continue  # is refused before
-        sql = statement(text)
+        sql = statement(operator, text, dialect)
         shape, literals = skeleton(sql, dialect)
         assert shape == harmless, text
         assert text in literals, text
@@ -102,8 +119,11 @@ def is_text(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether it can be asked for with `like`: a backslash stands before %, _ or another alone."""
-    return is_text(text) and re.fullmatch(r"(?:[^\\]|\\[%_\\])*", text, re.S) is not None
+    """Whether it can be asked for with `like`: a backslash stands before %, _ or another alone, and
+    there are not too many wildcards."""
+    written = re.fullmatch(r"(?:[^\\]|\\[%_\\])*", text, re.S) is not None
+    wildcards = re.findall("%+|_", text)
+    return is_text(text) and written and len(wildcards) <= MAX_WILDCARDS
 
 
 TAKEN: dict[str, Callable[[str], bool]] = {
@@ -126,7 +146,7 @@ def test_value_of_a_parameter_is_refused_or_changes_literals_alone(name: str) ->
         for dialect, sql in rendered(asked).items():
             shapes.add((dialect, skeleton(sql, dialect)[0]))
     # `limit` and `sort` say nothing that is not in the contract; `in` may have several values.
-    widths = 4 if name.endswith(".in") else 1
+    widths = 4 if name.endswith(".in") else 5 if name.endswith(".like") else 1
     assert len(shapes) <= 2 * widths
     if name in LEGAL:
         assert taken[-1:] == [LEGAL[name]]

@@ -10,6 +10,7 @@ import pytest
 from TCLIService import ttypes
 
 from api.thrift_rows import batches
+from malha.hive import StatementFailedError
 
 UTC = pa.timestamp("us", tz="UTC")
 KINDS = {
@@ -123,7 +124,7 @@ def test_rows_come_until_a_fetch_has_none() -> None:
     assert found == [[{"a": 1, "b": "1"}], [{"a": 2, "b": "2"}]]
 
 
-def test_lost_result_is_the_sessions_fault() -> None:
+def test_rows_that_cannot_be_made_are_the_statements_fault() -> None:
     broken = cursor([column("i32", [1])], status=ttypes.TStatusCode.ERROR_STATUS)
-    with pytest.raises(OSError, match="it broke"):
+    with pytest.raises(StatementFailedError, match="it broke"):
         list(batches(broken, pa.schema([pa.field("a", pa.int32())]), 100))

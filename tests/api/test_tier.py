@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from api.cursors import Cursors
 from api.engine import ThriftEngine
 from api.errors import QueryError
 from api.formats import FORMATS
+from api.interrupts import Interrupts
 from api.snapshots import Snapshot
 from api.tier import Loaded, Tier
 from malha.settings import Settings
@@ -37,8 +38,9 @@ class FakeSpark:
         self.may.set()
 
     def stream(
-        self, _sql: str, schema: pa.Schema, _check: Callable[[], None]
+        self, _sql: str, schema: pa.Schema, _interrupts: Interrupts, *, whole: bool
     ) -> Generator[pa.RecordBatch]:
+        assert whole
         self.runs += 1
         self.may.wait(10)
         if self.error:

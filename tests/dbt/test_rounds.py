@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from tests.dbt.project import Project
-from tests.mesh import DBT, ok
+from tests.mesh import DBT
 
 ROUNDS = int(os.environ.get("ROUNDS", "24"))
 STEPS = 12
@@ -122,7 +122,11 @@ class Rounds(RuleBasedStateMachine):
     @precondition(lambda self: len(self.published) > 2)
     @rule()
     def roll_back(self) -> None:
-        ok(self.mesh.lake("rollback", "produto", "previous", **self.project.variables))
+        result = self.mesh.lake("rollback", "produto", "previous", **self.project.variables)
+        if result.returncode:
+            # Going back twice goes back by two, as far as there are states: the oldest stands last.
+            assert result.stderr.rstrip().endswith("(current)"), result.stderr
+            return
         self.published.append(self._seen())
         assert self._seen() in self.published[:-1]
 
