@@ -26,7 +26,7 @@ from api.interrupts import Interrupts
 from api.metrics import ABANDONED, ANSWERS, ENGINE_SECONDS, QUEUE
 from api.query import Query, key_order
 from api.snapshots import Snapshot
-from api.tier import FOUND, Tier, in_memory
+from api.tier import FOUND, Loaded, Tier, in_memory
 from api.tracing import tracer
 from malha.settings import Settings
 
@@ -79,6 +79,8 @@ class Answer:
     etag: str | None = None
     cursor: str | None = None
     """Where the next page begins, if there is one."""
+    truncated: bool = False
+    """Whether there are more rows, and no page that has them."""
     count: int | None = None
     encoding: str | None = None
 
@@ -90,6 +92,8 @@ class _Place:
     engine: str
     """`tier` or `thrift`."""
     table: exp.Expr
+    loaded: Loaded | None = None
+    """In memory, the copy that the table is of: it stays as long as this does."""
     found: pa.Table | None = None
     """In memory, where the question is about one lookup value: what the table has."""
 
@@ -198,8 +202,8 @@ class Answers:
         if query.lookup and query.lookup.column.name not in ask.rights.masked:
             found = loaded.rows_with(query.lookup)
             if found is not None:
-                return _Place("tier", in_memory(FOUND), found)
-        return _Place("tier", in_memory(loaded.table))
+                return _Place("tier", in_memory(FOUND), loaded, found)
+        return _Place("tier", in_memory(loaded.table), loaded)
 
     def _at_once(self, ask: Ask, place: _Place) -> Answer | None:
         """The answer to a lookup whose rows need only be cut to the page; None to all else."""
@@ -226,10 +230,11 @@ class Answers:
 
     def _formed(self, ask: Ask, table: pa.Table, engine: str, count: int | None = None) -> Answer:
         """The answer of a table, which may have a row and columns for the next page's sake."""
-        cursor, limit = None, ask.query.limit
-        if limit is not None and table.num_rows > limit:
+        cursor, limit, pages = None, ask.query.limit, ask.query.pages
+        more = limit is not None and table.num_rows > limit
+        if more:
             table = table.slice(0, limit)
-            cursor = self._cursor(ask, table)
+            cursor = self._cursor(ask, table) if pages else None
         table = table.select(queries.answer_schema(ask.query).names)
         body = b"".join(ask.format.encode(table.schema, table.combine_chunks().to_batches()))
         encoding = None
@@ -241,6 +246,7 @@ class Answers:
             source=engine,
             etag=ask.etag if ask.snapshot.id is not None else None,
             cursor=cursor,
+            truncated=more and not pages,
             count=count,
             encoding=encoding,
         )
@@ -325,8 +331,10 @@ class Answers:
 
 def _with_next(query: Query) -> Query:
     """The query with what it takes to go on where its page ends."""
-    if not query.pages or query.limit is None:
+    if query.limit is None:
         return query
+    if not query.pages:
+        return replace(query, limit=query.limit + 1)
     shown, sorted_by = {one.name for one in query.select}, {one.name for one in query.sort}
     hidden = [
         column

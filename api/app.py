@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from api import audit, problems
@@ -20,8 +19,9 @@ from api.metrics import OVERLOADED, SNAPSHOT_TIME
 from api.openapi import document
 from api.overload import Overload
 from api.products import Products
+from api.readiness import Readiness
 from api.registry import Catalogue, Registry
-from api.routes import catalogue, health
+from api.routes import catalogue, health, swagger
 from api.snapshots import Snapshot, Snapshots
 from api.tier import Tier
 from api.tracing import traced
@@ -53,7 +53,15 @@ def create_app(settings: Settings | None = None) -> Asgi:
     secret = secret_of(settings.cursor_key_path)
     cursors = Cursors(secret, settings.api_cursor_minutes * 60)
     answers = Answers(settings, engine, tier, cursors)
-    around = FastAPI(title=_TITLE, summary=_SUMMARY, version=version("malha"))
+    around = FastAPI(
+        title=_TITLE,
+        summary=_SUMMARY,
+        version=version("malha"),
+        docs_url=None,
+        redoc_url=None,
+        # Starlette would redirect to whatever host the request names.
+        redirect_slashes=False,
+    )
 
     def changed(catalogue: Catalogue) -> None:
         around.openapi_schema = None
@@ -64,6 +72,8 @@ def create_app(settings: Settings | None = None) -> Asgi:
     guard = Guard(settings)
     overload = Overload(settings.api_line)
     OVERLOADED.set_function(lambda: overload.on)
+    workers = (registry.worker, snapshots.worker, tier.worker)
+    readiness = Readiness(engine, registry, guard, answers.lanes, workers)
     audit.install(settings)
 
     def openapi() -> dict[str, Any]:
@@ -80,33 +90,37 @@ def create_app(settings: Settings | None = None) -> Asgi:
         gc.freeze()
         overload.start()
         tier.start()
-        registry.start()
+        registry.worker.start()
         snapshots.start(lambda: [one.product for one in registry.catalogue.products])
         yield
         overload.close()
-        registry.close()
-        snapshots.close()
+        readiness.close()
+        registry.worker.close()
+        snapshots.worker.close()
         answers.close()
         tier.close()
         engine.close()
 
     around.openapi = openapi  # type: ignore[method-assign]
     around.router.lifespan_context = lifespan
-    around.state.engine = engine
     around.state.registry = registry
-    around.state.guard = guard
+    around.state.readiness = readiness
     problems.install(around)
     around.include_router(health.router)
     around.include_router(catalogue.router)
+    around.include_router(swagger.router)
     Instrumentator(excluded_handlers=["/metrics", "/health"]).instrument(around).expose(
         around, include_in_schema=False
     )
 
-    @around.get("/", include_in_schema=False)
-    def index() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
     products = Products(
-        registry, guard, snapshots, answers, cursors, overload, security_headers(settings)
+        registry,
+        guard,
+        snapshots,
+        answers,
+        cursors,
+        overload,
+        security_headers(settings),
+        settings.api_stall_seconds,
     )
     return traced(with_cors(Edge(products, around, settings), settings), settings)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
-from sqlglot.errors import ParseError
+from sqlglot.errors import ParseError, TokenError
 from sqlglot.expressions.datatypes import DType
 
 from malha.errors import ManifestError
@@ -20,6 +20,9 @@ from malha.manifest import Column, Product
 
 MAX_TEXT = 1000
 """Characters of a text value in a request."""
+
+MAX_PRECISION = 38
+"""Digits of a decimal, in Spark as in DuckDB."""
 
 _BITS = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
 _FLOATS = {DType.FLOAT: pa.float32(), DType.DOUBLE: pa.float64()}
@@ -65,7 +68,7 @@ def kind(column: Column) -> Kind:
     """
     try:
         built = exp.DataType.build(column.data_type, dialect="spark")
-    except ParseError:
+    except (ParseError, TokenError, ValueError, RecursionError):
         built = exp.DataType.build("unknown")
     sql_type = built.this
     schema: dict[str, Any]
@@ -83,8 +86,14 @@ def kind(column: Column) -> Kind:
         parse = _parse_single if single else _parse_float
         return Kind("number", _FLOATS[sql_type], schema, asked, parse, number=True)
     if sql_type == DType.DECIMAL:
-        sizes = [int(part.name) for part in built.expressions] or [10]
-        return _decimal(sizes[0], sizes[1] if len(sizes) > 1 else 0)
+        sizes = [int(part.name) if part.name.isdigit() else -1 for part in built.expressions]
+        precision, scale = (*sizes, 0, 0)[:2] if sizes else (10, 0)
+        if not 0 < precision <= MAX_PRECISION or not 0 <= scale <= precision:
+            raise ManifestError(
+                f"column {column.name} has the type {column.data_type}; a decimal has up to "
+                f"{MAX_PRECISION} digits, and no more of them after the point"
+            )
+        return _decimal(precision, scale)
     if sql_type in _TEXTS:
         schema = {"type": "string", "examples": ["Alice"]}
         asked = schema | {"maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
@@ -105,14 +114,14 @@ def kind(column: Column) -> Kind:
     )
 
 
-def check(product: Product) -> None:
-    """Make sure that the API can serve all columns.
-
-    Raises:
-        ManifestError: it cannot.
-    """
-    for column in product.columns:
-        kind(column)
+def problem_of(product: Product) -> str | None:
+    """Why the API cannot serve a product's columns; None where it can."""
+    try:
+        for column in product.columns:
+            kind(column)
+    except ManifestError as error:
+        return str(error)
+    return None
 
 
 def _integer(bits: int) -> Kind:

@@ -4,14 +4,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.access import Guard
-from api.engine import ThriftEngine
+from api.readiness import Readiness
 from api.registry import Registry
 
 
-def _engine(request: Request) -> ThriftEngine:
-    engine: ThriftEngine = request.app.state.engine
-    return engine
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
 
 
 def _registry(request: Request) -> Registry:
@@ -19,11 +18,5 @@ def _registry(request: Request) -> Registry:
     return registry
 
 
-def _guard(request: Request) -> Guard:
-    guard: Guard = request.app.state.guard
-    return guard
-
-
-EngineDep = Annotated[ThriftEngine, Depends(_engine)]
-GuardDep = Annotated[Guard, Depends(_guard)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 RegistryDep = Annotated[Registry, Depends(_registry)]

@@ -55,7 +55,7 @@ class Edge:
             await self._around(scope, receive, send)
         elif (status := _too_large(scope)) is not None:
             await self._refuse(scope, status, send)
-        elif scope["path"].startswith("/api/"):
+        elif scope["path"].startswith("/api/") and scope["path"] != "/api/":
             await self._fast(scope, receive, send)
         else:
             await self._around(scope, receive, self._with_headers(send))
@@ -107,5 +107,8 @@ def with_cors(app: Asgi, settings: Settings) -> Asgi:
         allow_origins=settings.api_cors_origins.split(),
         allow_methods=["GET", "HEAD"],
         allow_headers=["Authorization", "X-API-Key", "If-None-Match", "X-Request-Id"],
-        expose_headers=["ETag", "Link", "Next-Cursor", "Total-Count", "RateLimit", "Retry-After"],
+        expose_headers=[
+            *("ETag", "Link", "Next-Cursor", "Total-Count", "Truncated", "Masked-Columns"),
+            *("RateLimit", "Retry-After"),
+        ],
     )

@@ -4,6 +4,7 @@ MalhaError
 └── ApiError
     ├── InvalidRequestError   a parameter cannot be used
     ├── NotFoundError         there is no such product
+    ├── NotServedError        a product's declaration cannot be used
     ├── MethodError           a method other than GET and HEAD
     ├── NotAcceptableError    no form of an answer that the caller accepts
     ├── BusyError             no connection became free in time
@@ -33,9 +34,9 @@ class ApiError(MalhaError):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     retry_after: int | None = None
+    """Seconds after which it makes sense to ask again."""
     pause = 0.0
     """Seconds before it is answered, which slow down who asks again at once."""
-    """Seconds after which it makes sense to ask again."""
 
     def __init__(self, message: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -67,6 +68,13 @@ class NotFoundError(ApiError):
     """No product is served at the path."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class NotServedError(ApiError):
+    """A product is declared in a way in which it cannot be served."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 60
 
 
 class MethodError(ApiError):

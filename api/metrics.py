@@ -36,5 +36,6 @@ SNAPSHOT_TIME = Gauge(
     "When the snapshot that is served was committed",
     ["product"],
 )
-TIER_ROWS = Gauge("malha_api_tier_rows", "Rows in memory", ["product"])
+TIER_PRODUCTS = Gauge("malha_api_tier_products", "Products that are in memory")
+TIER_BYTES = Gauge("malha_api_tier_bytes", "Memory that they take")
 MANIFEST_OK = Gauge("malha_api_manifest_ok", "1 where dbt's manifest as it is now is served")

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from api.columns import kind
 from api.formats import FORMATS
 from api.parameters import MAX_VALUES, operators
+from api.patterns import MAX_WILDCARDS
 from api.problems import MEDIA_TYPE, Problem
 from api.query import DEFAULT_LIMIT, MAX_LIMIT
 from api.registry import Catalogue, Served
@@ -82,6 +83,8 @@ def _operation(served: Served, lookup: Column | None) -> Json:
                     "Link": _header('`rel="next"`: the next page'),
                     "Next-Cursor": _header("The next page's `cursor`"),
                     "Total-Count": _header("With `count=exact`: rows of all pages"),
+                    "Truncated": _header("`true`: there are more rows, and no next page"),
+                    "Masked-Columns": _header("The columns that you do not see as they are"),
                 },
                 "content": {
                     one.media_type: {
@@ -181,7 +184,9 @@ def _filter_schema(column: Column, operator: str) -> Json:
     if operator == "is":
         return {"type": "string", "enum": ["null", "not_null"]}
     if operator == "like":
-        return schema | {"pattern": "^([^\\\\\\u0000]|\\\\[%_\\\\])*$", "examples": ["A%"]}
+        plain = "([^%_\\\\\\u0000]|\\\\[%_\\\\])*"
+        pattern = f"^({plain}(%+|_)){{0,{MAX_WILDCARDS}}}{plain}$"
+        return schema | {"pattern": pattern, "examples": ["A%"]}
     return schema
 
 
@@ -197,9 +202,13 @@ def _parameter(name: str, description: str, schema: Json) -> Json:
 
 
 def _row(product: Product) -> Json:
+    masked = {
+        mask.column: f" Masked for callers without the scope `{mask.unless}`."
+        for mask in product.masks
+    }
     properties = {
         column.name: {
-            "description": column.description,
+            "description": column.description + masked.get(column.name, ""),
             "anyOf": [_without_examples(kind(column).schema), {"type": "null"}],
             "examples": kind(column).schema["examples"],
         }

@@ -9,11 +9,13 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
+
+from cachetools import LRUCache
 
 from api import audit, parameters
 from api.access import Caller, Guard, Rights, check_read, rights_of
@@ -27,6 +29,7 @@ from api.errors import (
     NotAcceptableError,
     NotBuiltError,
     NotFoundError,
+    NotServedError,
 )
 from api.formats import FORMATS, Format, accepted, accepted_encoding
 from api.logs import request_id
@@ -47,6 +50,21 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key")
+
+
+_KNOWN_BYTES = 1_000_000
+"""Of the texts of requests that are remembered; what they were read to takes some times that."""
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What a request's text says."""
+
+    request: Request
+    digest: str
+    """Of what it asks: equal questions have equal ones."""
+    size: int
+    """Of the text, in bytes."""
 
 
 class Exchange:
@@ -93,10 +111,21 @@ class Exchange:
             }
         )
 
-    async def body(self, body: bytes, *, more: bool = False) -> None:
-        """Send (a part of) the body; a HEAD request has none."""
+    async def body(self, body: bytes, *, more: bool = False, patience: float | None = None) -> None:
+        """Send (a part of) the body; a HEAD request has none.
+
+        Args:
+            patience: seconds that the client may take before it reads on; for ever by default.
+
+        Raises:
+            CancelledError: it reads nothing any more.
+        """
         content = b"" if self.method == "HEAD" else body
-        await self._send({"type": "http.response.body", "body": content, "more_body": more})
+        message = {"type": "http.response.body", "body": content, "more_body": more}
+        try:
+            await asyncio.wait_for(self._send(message), patience)
+        except TimeoutError:
+            raise CancelledError("The client reads nothing any more") from None
 
     async def gone(self) -> None:
         """Return once the client has hung up."""
@@ -116,6 +145,7 @@ class Products:
         cursors: Cursors,
         overload: Overload,
         headers: Headers,
+        stall_seconds: float,
     ) -> None:
         self._registry = registry
         self._guard = guard
@@ -125,6 +155,10 @@ class Products:
         self._overload = overload
         self._headers = headers
         """What every answer has."""
+        self._stall_seconds = stall_seconds
+        self._known: LRUCache[tuple[Served, bytes, str | None], _Parsed] = LRUCache(
+            _KNOWN_BYTES, getsizeof=lambda one: one.size
+        )
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, self._headers)
@@ -146,7 +180,13 @@ class Products:
             self._note(exchange)
 
     async def _handle(self, exchange: Exchange) -> None:
-        found = self._registry.catalogue.find(exchange.path)
+        catalogue = self._registry.catalogue
+        found = catalogue.find(exchange.path)
+        if found is None and (refused := catalogue.refusal(exchange.path)):
+            raise NotServedError(
+                f"{refused.name} is not served, as its declaration cannot be used; /health/ready "
+                "says why"
+            )
         if found is None:
             raise NotFoundError(f"There is nothing at {exchange.path}; /api lists the products")
         served, key = found
@@ -163,13 +203,16 @@ class Products:
                 (name.lower().encode(), value.encode()) for name, value in quota.headers().items()
             ]
         rights = rights_of(caller, served.product)
-        digest, request = _parsed(served, exchange.query, key)
+        parsed = self._parsed(served, exchange.query, key)
+        request = parsed.request
         format = _format(request, exchange.header(b"accept"))
         encoding = accepted_encoding(exchange.header(b"accept-encoding"))
         snapshot, query = await self._pinned(served, request, rights)
         exchange.snapshot = snapshot.id
         exchange.columns = tuple(column.name for column in query.select)
-        ask = Ask(query, digest, snapshot, rights, format, encoding, request.count, exchange.id)
+        ask = Ask(
+            query, parsed.digest, snapshot, rights, format, encoding, request.count, exchange.id
+        )
         if _unchanged(exchange, ask):
             ANSWERS.labels(served.product.name, "not_modified").inc()
             await exchange.begin(HTTPStatus.NOT_MODIFIED, _validators(ask, ask.etag))
@@ -178,6 +221,18 @@ class Products:
             await self._export(exchange, ask)
         else:
             await self._answer(exchange, ask)
+
+    def _parsed(self, served: Served, text: bytes, key: str | None) -> _Parsed:
+        """The request of a query string; read once, then remembered."""
+        known = self._known.get((served, text, key))
+        if known is None:
+            request = parameters.read(served.product, text.decode("latin-1"), key)
+            query = request.query
+            asked = repr((query.identity, query.limit, request.count, request.cursor))
+            digest = hashlib.sha256(asked.encode()).hexdigest()
+            known = _Parsed(request, digest, len(text) + len(key or "") + 100)
+            self._known[served, text, key] = known
+        return known
 
     async def _caller(self, exchange: Exchange) -> Caller:
         given = exchange.optional(b"authorization"), exchange.optional(b"x-api-key")
@@ -223,7 +278,8 @@ class Products:
             await exchange.begin(HTTPStatus.OK, headers)
             await exchange.body(b"")
             return
-        export = self._answers.export(ask)
+        assert exchange.caller is not None  # noqa: S101
+        export = self._answers.export(ask, exchange.caller.id or exchange.client)
         watcher = asyncio.ensure_future(exchange.gone())
         watcher.add_done_callback(lambda _: export.stop())
         try:
@@ -233,7 +289,7 @@ class Products:
                 headers.append((b"content-encoding", export.encoding.encode()))
             await exchange.begin(HTTPStatus.OK, headers)
             while part is not None and not watcher.done():
-                await exchange.body(part, more=True)
+                await exchange.body(part, more=True, patience=self._stall_seconds)
                 part = await export.next()
             if watcher.done():
                 raise CancelledError("The client hung up")
@@ -278,18 +334,6 @@ class Products:
         )
 
 
-def _parsed(served: Served, text: bytes, key: str | None) -> tuple[str, Request]:
-    """The request of a query string, and a digest of what it asks; read once, then remembered."""
-    known = served.parsed.get((text, key))
-    if known is None:
-        request = parameters.read(served.product, text.decode("latin-1"), key)
-        query = request.query
-        asked = repr((query.identity, query.limit, request.count, request.cursor))
-        known = hashlib.sha256(asked.encode()).hexdigest(), request
-        served.parsed[text, key] = known
-    return known
-
-
 def _format(request: Request, accept: str) -> Format:
     if request.format is not None:
         return FORMATS[request.format]
@@ -310,6 +354,9 @@ def _unchanged(exchange: Exchange, ask: Ask) -> bool:
 
 def _validators(ask: Ask, etag: str | None) -> Headers:
     headers = [_VARY, (b"cache-control", b"private, no-cache")]
+    if ask.rights.masks:
+        masked = ", ".join(quote(mask.column) for mask in ask.rights.masks)
+        headers.append((b"masked-columns", masked.encode()))
     if etag:
         headers.append((b"etag", etag.encode()))
     if ask.snapshot.committed_ms is not None:
@@ -327,6 +374,8 @@ def _links(exchange: Exchange, answer: Answer) -> Headers:
         url = f"{quote(exchange.path)}?{urlencode([*rest, ('cursor', answer.cursor)])}"
         headers.append((b"link", f'<{url}>; rel="next"'.encode()))
         headers.append((b"next-cursor", answer.cursor.encode()))
+    if answer.truncated:
+        headers.append((b"truncated", b"true"))
     if answer.count is not None:
         headers.append((b"total-count", str(answer.count).encode()))
     return headers

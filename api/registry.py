@@ -1,23 +1,20 @@
 """The catalogue: what dbt's manifest says is served, read again when it changes."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cachetools import LRUCache
-
 from api import columns
-from api.metrics import MANIFEST_OK
+from api.metrics import MANIFEST_OK, NOT_SERVED
+from api.workers import Worker
 from malha.errors import ManifestError
-from malha.manifest import Manifest, Product
+from malha.manifest import Manifest, Product, Refused
 
 log = logging.getLogger("malha.api")
 
 _POLL_SECONDS = 1.0
-_PARSED = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +26,6 @@ class Served:
     """`/api/cliente-pedido`, `/api/v2/cliente-pedido`."""
     successor: str | None = None
     """The path of the version that takes its place."""
-    parsed: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(_PARSED))
-    """Requests by their text; the event loop's alone."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,13 @@ class Catalogue:
     """What is served, all at once: a new manifest makes a new one."""
 
     by_path: dict[str, Served]
+    refused: dict[str, Refused] = field(default_factory=dict)
+    """What cannot be served as it is declared, by the path at which it would be."""
+
+    def refusal(self, path: str) -> Refused | None:
+        """Why what is asked for at a path is not served, where it is declared."""
+        parent = path.rpartition("/")[0]
+        return self.refused.get(path) or self.refused.get(parent)
 
     @property
     def products(self) -> list[Served]:
@@ -54,16 +56,19 @@ class Catalogue:
         return (served, key) if served and served.product.lookup else None
 
 
-def catalogue(products: Iterable[Product]) -> Catalogue:
+def catalogue(products: Iterable[Product], refused: Iterable[Refused] = ()) -> Catalogue:
     """The catalogue of these products; one that cannot be served does not take others with it."""
     found: dict[str, Served] = {}
+    out = list(refused)
     servable = []
     for product in products:
-        try:
-            columns.check(product)
+        if problem := columns.problem_of(product):
+            named = product.model_dump(include={"name", "base_name", "version"})
+            out.append(Refused(**named, reason=problem))
+        else:
             servable.append(product)
-        except ManifestError as error:
-            log.error("%s is not served: %s", product.name, error)
+    for one in out:
+        log.error("%s is not served: %s", one.name, one.reason)
     for product in servable:
         path = _path(product)
         latest = _kebab(product.base_name)
@@ -73,10 +78,10 @@ def catalogue(products: Iterable[Product]) -> Catalogue:
         if product.version is not None and not newer:
             # The latest version is also the product without a version.
             found.setdefault(f"/api/{latest}", Served(product, f"/api/{latest}"))
-    return Catalogue(found)
+    return Catalogue(found, {_path(one): one for one in out})
 
 
-def _path(product: Product) -> str:
+def _path(product: Product | Refused) -> str:
     name = _kebab(product.base_name)
     return f"/api/{name}" if product.version is None else f"/api/v{product.version}/{name}"
 
@@ -96,20 +101,11 @@ class Registry:
         self._path = path
         self._changed = changed
         self._seen: Any = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="registry", daemon=True)
+        self.worker = Worker("registry", self.refresh, every=_POLL_SECONDS)
         self.catalogue = Catalogue({})
         self.problem: str | None = "dbt's manifest has not been read yet"
         """What is wrong with the manifest as it is; the catalogue is then of the one before."""
         self.refresh()
-
-    def start(self) -> None:
-        """Begin to watch the manifest."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Watch it no more."""
-        self._ended.set()
 
     def refresh(self) -> None:
         """Read the manifest, where it is another than was read last."""
@@ -117,7 +113,8 @@ class Registry:
         if seen == self._seen and seen is not None:
             return
         try:
-            found = catalogue(Manifest(self._path).products.values())
+            manifest = Manifest(self._path)
+            found = catalogue(manifest.products.values(), manifest.refused)
         except ManifestError as error:
             if self.problem != str(error):
                 log.error("%s", error)
@@ -127,7 +124,8 @@ class Registry:
             log.info("%d paths are served", len(found.by_path))
             self._changed(found)
         self._seen = seen
-        MANIFEST_OK.set(self.problem is None)
+        MANIFEST_OK.set(self.problem is None and not self.catalogue.refused)
+        NOT_SERVED.set(len(self.catalogue.refused))
 
     def _state(self) -> Any:
         try:
@@ -135,7 +133,3 @@ class Registry:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
-
-    def _watch(self) -> None:
-        while not self._ended.wait(_POLL_SECONDS):
-            self.refresh()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hive_metastore.ThriftHiveMetastore import Client
 from hive_metastore.ttypes import UnknownDBException
 
+from api.workers import Worker
 from malha import metastore
 from malha.errors import UnreachableError
 from malha.manifest import Product
@@ -83,38 +84,30 @@ class Snapshots:
         self._publishing_since: float | None = None
         self._failed = -math.inf
         self._reason = f"the metastore at {settings.metastore_uri} does not answer"
-        self._ended = threading.Event()
+        self.worker = Worker("snapshots", self._follow, every=FRESH_SECONDS / 2)
+        self._all_seen = -math.inf
 
     def start(self, products: Callable[[], Iterable[Product]]) -> None:
         """Keep what is known fresh in the background, so that requests rarely have to ask."""
         self._products = products
-        threading.Thread(target=self._follow, name="snapshots", daemon=True).start()
-
-    def close(self) -> None:
-        """Follow them no more."""
-        self._ended.set()
+        self.worker.start()
 
     def _follow(self) -> None:
-        all_seen = -math.inf
-        while not self._ended.wait(FRESH_SECONDS / 2):
-            now = self._clock()
-            # Those that nobody asks for are looked at now and then, so that they are in memory when
-            # somebody does.
-            everything = now - all_seen > _FOLLOWED_SECONDS
-            products = list(self._products()) if everything else self._followed()
-            if not products:
-                continue
-            try:
-                with self._lock:
-                    self._refresh(products)
-            except UnreachableError as error:
-                log.warning("%s", error)
-                self._ended.wait(FRESH_SECONDS)
-            except Exception:
-                log.exception("the snapshots of products could not be looked at; trying again")
-                self._ended.wait(FRESH_SECONDS)
-            else:
-                all_seen = now if everything else all_seen
+        now = self._clock()
+        # Those that nobody asks for are looked at now and then, so that they are in memory when
+        # somebody does.
+        everything = now - self._all_seen > _FOLLOWED_SECONDS
+        products = list(self._products()) if everything else self._followed()
+        if not products:
+            return
+        try:
+            with self._lock:
+                self._refresh(products)
+        except UnreachableError as error:
+            log.warning("%s", error)
+            self.worker.ended.wait(FRESH_SECONDS)
+        else:
+            self._all_seen = now if everything else self._all_seen
 
     def _followed(self) -> list[Product]:
         recently = self._clock() - _FOLLOWED_SECONDS

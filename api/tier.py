@@ -1,10 +1,12 @@
 """Small products in memory: one immutable DuckDB table a snapshot, loaded through Spark."""
 
 import logging
+import weakref
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +17,7 @@ from api.engine import ThriftEngine
 from api.errors import BusyError, CancelledError, OutageError, QueryError
 from api.interrupts import Interrupts
 from api.lookup import Lookup, lookup_of
-from api.metrics import TIER_ROWS
+from api.metrics import TIER_BYTES, TIER_PRODUCTS
 from api.query import Filter
 from api.snapshots import Snapshot
 from api.workers import Worker
@@ -39,9 +41,9 @@ FOUND = "found"
 """What the rows of one lookup value are called in the query that is about them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loaded:
-    """A product's rows at a snapshot."""
+    """A product's rows at a snapshot. They are in memory for as long as anybody has this object."""
 
     product: Product
     snapshot: int
@@ -65,8 +67,6 @@ class _State:
     loaded: list[Loaded] = field(default_factory=list)
     """Newest last."""
     wanted: Snapshot | None = None
-    leaving: list[Loaded] = field(default_factory=list)
-    """Nobody finds them any more, and a query that waits may still read them."""
 
 
 class Tier:
@@ -85,7 +85,11 @@ class Tier:
         self._interrupts = Interrupts()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._numbers = 0
-        self._served: frozenset[str] = frozenset()
+        self._alive: WeakSet[Loaded] = WeakSet()
+        self._left: SimpleQueue[str] = SimpleQueue()
+        """Tables that nobody has any more."""
+        TIER_BYTES.set_function(lambda: self.bytes)
+        TIER_PRODUCTS.set_function(lambda: sum(bool(one.loaded) for one in self._of_all()))
 
     @property
     def on(self) -> bool:
@@ -129,9 +133,11 @@ class Tier:
         self._queue.put(product)
 
     def serve(self, products: Iterable[Product]) -> None:
-        """Let go, soon, of all products but these."""
-        self._served = frozenset(product.name for product in products)
-        self._queue.put(None)
+        """Let go of all products but these."""
+        served = {product.name for product in products}
+        for name in set(self._states) - served:
+            # A copy of it that is being made is found by nobody.
+            self._states.pop(name, None)
 
     def find(self, product: Product, snapshot: int | None) -> Loaded | None:
         """The product's rows at a snapshot, where they are in memory."""
@@ -145,7 +151,15 @@ class Tier:
     @property
     def holds(self) -> list[Loaded]:
         """What is in memory."""
-        return [loaded for state in list(self._states.values()) for loaded in state.loaded]
+        return [loaded for state in self._of_all() for loaded in state.loaded]
+
+    @property
+    def bytes(self) -> int:
+        """What all copies take, those too that only a query still reads."""
+        return sum(loaded.bytes for loaded in list(self._alive))
+
+    def _of_all(self) -> list[_State]:
+        return list(self._states.values())
 
     @contextmanager
     def cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -197,8 +211,7 @@ class Tier:
         product = self._queue.get()
         if product:
             self._load(product)
-        else:
-            self._sweep()
+        self._drop_left()
 
     def _load(self, product: Product) -> None:
         """Copy what is wanted of a product by now; of many offers, the last one counts."""
@@ -207,37 +220,32 @@ class Tier:
         if state is None or wanted is None or wanted.id is None or self.find(product, wanted.id):
             return
         if wanted.rows is not None and wanted.rows > self._settings.api_tier_rows:
-            self._keep(state, [])
-            return
-        try:
-            loaded = self._copy(product, wanted.id)
-        except (MalhaError, duckdb.Error, pa.ArrowException) as error:
-            log.warning("%s stays out of memory for now: %s", product.name, error)
-            if isinstance(error, _PASSING):
-                self.worker.ended.wait(_RETRY_SECONDS)
-                self._queue.put(product)
+            state.loaded = []
             return
         # A copy of another declaration, as before a mask was declared, is found by nobody.
-        same = [one for one in state.loaded if one.product == product]
-        self._keep(state, [*same, loaded][-_KEPT:] if loaded else [])
+        state.loaded = [one for one in state.loaded if one.product == product]
+        # Where there is no room beside the copy before, pages of that one are read through Spark.
+        for beside in (_KEPT - 1, 0):
+            state.loaded = state.loaded[-beside:] if beside else []
+            self._drop_left()
+            try:
+                loaded = self._copy(product, wanted.id)
+            except (MalhaError, duckdb.Error, pa.ArrowException) as error:
+                log.warning("%s stays out of memory for now: %s", product.name, error)
+                if isinstance(error, _PASSING):
+                    self.worker.ended.wait(_RETRY_SECONDS)
+                    self._queue.put(product)
+                return
+            if loaded:
+                state.loaded = [*state.loaded, loaded]
+            if loaded or not state.loaded:
+                return
 
-    def _sweep(self) -> None:
-        for name in [name for name in self._states if name not in self._served]:
-            self._keep(self._states[name], [])
-            if not self._states[name].leaving:
-                del self._states[name]
-
-    def _keep(self, state: _State, kept: list[Loaded]) -> None:
-        """Let go of what has left, once that has been left long enough for all who waited."""
-        with self.cursor() as cursor:
-            for loaded in state.leaving:
-                cursor.execute(f'drop table if exists "{loaded.table}"')
-        state.leaving = [loaded for loaded in state.loaded if loaded not in kept]
-        state.loaded = kept
-        for loaded in state.leaving:
-            TIER_ROWS.labels(loaded.product.name).set(0)
-        for loaded in kept[-1:]:
-            TIER_ROWS.labels(loaded.product.name).set(loaded.rows)
+    def _drop_left(self) -> None:
+        """Give back the memory of the copies that nobody has any more."""
+        while not self._left.empty():
+            with self.cursor() as cursor:
+                cursor.execute(f'drop table if exists "{self._left.get()}"')
 
     def _copy(self, product: Product, snapshot: int) -> Loaded | None:
         """Copy a product's rows; None where they are more than may be."""
@@ -246,7 +254,7 @@ class Tier:
         self._numbers += 1
         name = f"{product.name}_{self._numbers}"
         rows = size = 0
-        limit = self._limit(product)
+        limit = max(0, self._settings.api_tier_mb * 1_000_000 - self.bytes)
         seen: list[pa.RecordBatch] = []
         stream = self._engine.stream(sql, schema, self._interrupts, whole=True)
         with self.cursor() as cursor, closing(stream) as got:
@@ -269,13 +277,17 @@ class Tier:
         lookup = None
         if 2 * size <= limit:
             lookup = lookup_of(product, pa.Table.from_batches(seen, schema))
+        if lookup and size + lookup.bytes > limit:
+            lookup = None
         size += lookup.bytes if lookup else 0
-        return Loaded(product, snapshot, name, rows, size, lookup)
+        loaded = Loaded(product, snapshot, name, rows, size, lookup)
+        self._alive.add(loaded)
+        weakref.finalize(loaded, self._leave, name)
+        return loaded
 
-    def _limit(self, product: Product) -> int:
-        """Bytes that a product may have, beside the others."""
-        others = sum(loaded.bytes for loaded in self.holds if loaded.product.name != product.name)
-        return max(0, self._settings.api_tier_mb * 1_000_000 - others)
+    def _leave(self, name: str) -> None:
+        self._left.put(name)
+        self._queue.put(None)
 
 
 @contextmanager

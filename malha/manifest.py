@@ -142,6 +142,18 @@ class Product(BaseModel):
         return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
+class Refused(BaseModel):
+    """A product that cannot be served as it is declared; the others can."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    base_name: str
+    version: int | None
+    reason: str
+    """Where, what, and what to do."""
+
+
 Declared = TypeVar("Declared", Source, BuiltTable, Product)
 
 
@@ -152,7 +164,7 @@ class Manifest:
         path: the manifest.json that any dbt command writes.
 
     Raises:
-        ManifestError: it is missing, is not a manifest, or declares something unusable.
+        ManifestError: it is missing, is not a manifest, or declares a source that is unusable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -173,6 +185,8 @@ class Manifest:
         self.path = path
         self.sources = _by_name(self._read_sources())
         self.tables = _by_name(self._read_tables())
+        self.refused: list[Refused] = []
+        """Products that cannot be served; a fault is theirs alone."""
         self.products = _by_name(self._read_products())
 
     def _read_sources(self) -> Iterator[Source]:
@@ -201,15 +215,42 @@ class Manifest:
 
     def _read_products(self) -> Iterator[Product]:
         groups = {group.name: group for group in self._manifest.groups.values()}
-        for unique_id, node in sorted(self._manifest.nodes.items()):
+        for _, node in sorted(self._manifest.nodes.items()):
             if node.resource_type != "model" or not node.contract or not node.contract.enforced:
                 continue
             if node.access.value != "public":
                 continue
             try:
-                yield _product(node, groups.get(node.config.group))
-            except ValidationError as error:
-                raise _unusable(unique_id, node.original_file_path, error) from None
+                yield product_of(node, groups.get(node.config.group))
+            except ManifestError as error:
+                self.refused.append(_refused(node, str(error)))
+
+
+def product_of(node: Any, group: Any) -> Product:
+    """What a public model's node says of it as a product.
+
+    Args:
+        node: of dbt's manifest.
+        group: the node's group, in the manifest; None where it has none.
+
+    Raises:
+        ManifestError: it cannot be served; names the file, the place and what to do.
+    """
+    try:
+        return _product(node, group)
+    except ValidationError as error:
+        raise _unusable(node.unique_id, node.original_file_path, error) from None
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
+        # It is what dbt lets through, so it may be anything.
+        raise ManifestError(
+            f"{node.original_file_path}: {node.unique_id} cannot be read "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def _refused(node: Any, reason: str) -> Refused:
+    version = node.version if isinstance(node.version, int) else None
+    return Refused(name=_unique_name(node), base_name=node.name, version=version, reason=reason)
 
 
 def _product(node: Any, group: Any) -> Product:

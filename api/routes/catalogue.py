@@ -1,6 +1,7 @@
 """`GET /api`: what there is."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
 from api.deps import RegistryDep
@@ -20,10 +21,24 @@ class ProductSummary(BaseModel):
     deprecated: bool
     open: bool
     columns: dict[str, str]
+    masked: dict[str, str]
+    """By column, the scope with which it is read as it is."""
+
+
+@router.get("/", include_in_schema=False)
+@router.head("/", include_in_schema=False)
+async def index(request: Request) -> Response:
+    """Swagger for people, and for programs where they find what."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/docs")
+    return JSONResponse({"catalogue": "/api", "documentation": "/docs", "health": "/health/ready"})
 
 
 @router.get("/api")
-def list_products(registry: RegistryDep) -> list[ProductSummary]:
+@router.head("/api", include_in_schema=False)
+@router.get("/api/", include_in_schema=False)
+@router.head("/api/", include_in_schema=False)
+async def list_products(registry: RegistryDep) -> list[ProductSummary]:
     """The products, their columns and their owners."""
     return [
         ProductSummary(
@@ -38,6 +53,7 @@ def list_products(registry: RegistryDep) -> list[ProductSummary]:
             deprecated=served.product.deprecation_date is not None,
             open=served.product.open,
             columns={column.name: column.data_type for column in served.product.columns},
+            masked={mask.column: mask.unless for mask in served.product.masks},
         )
         for served in registry.catalogue.products
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from api.registry import Catalogue, Registry, catalogue
 from tests.api.support import product
@@ -67,13 +68,13 @@ def test_new_product_appears(
 def test_new_product_appears_by_itself(
     registry: Registry, path: Path, manifest: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.registry._POLL_SECONDS", 0.01)
-    registry.start()
+    monkeypatch.setattr(registry.worker, "_every", 0.01)
+    registry.worker.start()
     try:
         path.write_text(json.dumps(another(manifest)))
         eventually(lambda: "/api/novo-produto" in registry.catalogue.by_path, seconds=30)
     finally:
-        registry.close()
+        registry.worker.close()
 
 
 def test_manifest_that_did_not_change_is_not_read_again(
@@ -83,11 +84,6 @@ def test_manifest_that_did_not_change_is_not_read_again(
     registry.refresh()
     assert registry.catalogue is before
     assert len(seen) == 1
-
-
-def _broken(manifest: Json) -> str:
-    manifest["nodes"][CLIENTE_PEDIDO]["config"]["meta"]["api"]["lookup"] = "nope"
-    return json.dumps(manifest)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +96,8 @@ def _broken(manifest: Json) -> str:
         lambda _: "[]",
         lambda _: "{}",
         lambda manifest: json.dumps(manifest)[:-100],
-        _broken,
     ],
-    ids=["empty", "brace", "null", "number", "list", "object", "half", "lookup"],
+    ids=["empty", "brace", "null", "number", "list", "object", "half"],
 )
 def test_broken_manifest_keeps_the_products_and_says_so(
     registry: Registry,
@@ -122,6 +117,72 @@ def test_broken_manifest_keeps_the_products_and_says_so(
     path.write_text(whole)
     registry.refresh()
     assert registry.problem is None
+
+
+def _change(place: str, value: Any) -> Callable[[Json], None]:
+    def change(node: Json) -> None:
+        *folders, name = place.split("/")
+        for folder in folders:
+            node = node[folder]
+        node[name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_change("config/meta/api/lookup", "nope"), "lookup of cliente_pedido names 'nope'"),
+        (_change("config/meta/api/masks", {"nope": {"unless": "pii"}}), "names 'nope'"),
+        (_change("config/meta/api/rows", [{"unless": "x", "where": "rand() > 0"}]), "has RAND()"),
+        (_change("config/meta/api", "open"), "cliente_pedido"),
+        (_change("config/meta/api/opne", True), "opne"),
+        (_change("columns/valor/data_type", "decimal(50,2)"), "the type decimal(50,2); a decimal"),
+        (_change("columns/valor/data_type", "decimal(2,50)"), "a decimal has up to 38 digits"),
+        (_change("columns/valor/data_type", "decimal(a)"), "a decimal has up to 38 digits"),
+        (_change("columns/valor/data_type", "array<int>"), "the API serves boolean"),
+        (_change("columns/valor/data_type", ""), "the API serves boolean"),
+        (_change("columns/valor/data_type", "'"), "the API serves boolean"),
+        (_change("columns/valor/data_type", "<" * 5000), "the API serves boolean"),
+    ],
+)
+def test_fault_of_one_product_is_its_alone_and_is_told(
+    registry: Registry,
+    path: Path,
+    manifest: Json,
+    change: Callable[[Json], None],
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = json.dumps(manifest)
+    others = set(registry.catalogue.by_path) - {"/api/cliente-pedido"}
+    change(manifest["nodes"][CLIENTE_PEDIDO])
+    with caplog.at_level(logging.ERROR, "malha.api"):
+        path.write_text(json.dumps(manifest))
+        registry.refresh()
+    assert registry.problem is None
+    assert set(registry.catalogue.by_path) == others
+    refused = registry.catalogue.refusal("/api/cliente-pedido/7")
+    assert refused is not None
+    assert reason in refused.reason
+    assert f"cliente_pedido is not served: {refused.reason}" in caplog.text
+    assert REGISTRY.get_sample_value("malha_api_products_not_served") == 1
+    assert REGISTRY.get_sample_value("malha_api_manifest_ok") == 0
+    path.write_text(whole)
+    registry.refresh()
+    assert registry.catalogue.refusal("/api/cliente-pedido") is None
+    assert "/api/cliente-pedido" in registry.catalogue.by_path
+    assert REGISTRY.get_sample_value("malha_api_manifest_ok") == 1
+
+
+def test_api_that_starts_with_a_product_that_cannot_be_served_serves_the_others(
+    path: Path, manifest: Json, seen: list[Catalogue]
+) -> None:
+    manifest["nodes"][CLIENTE_PEDIDO]["columns"]["valor"]["data_type"] = "decimal(50,2)"
+    path.write_text(json.dumps(manifest))
+    registry = Registry(path, seen.append)
+    assert "/api/resumo-cliente" in registry.catalogue.by_path
+    assert registry.catalogue.refusal("/api/cliente-pedido")
 
 
 def test_manifest_that_is_gone_keeps_the_products(registry: Registry, path: Path) -> None:

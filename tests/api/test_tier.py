@@ -18,6 +18,7 @@ from api.formats import FORMATS
 from api.interrupts import Interrupts
 from api.snapshots import Snapshot
 from api.tier import Loaded, Tier
+from malha.serving import RowFilter
 from malha.settings import Settings
 from tests.api.support import product, query
 from tests.mesh import eventually
@@ -145,19 +146,74 @@ def test_copy_for_lookups_is_left_out_where_there_is_no_room() -> None:
     assert both.bytes >= 2 * one.bytes
 
 
-def test_product_that_is_no_longer_served_is_let_go() -> None:
-    def tables() -> int:
-        with tier.cursor() as cursor:
-            return len(cursor.execute("show tables").fetchall())
+def tables(tier: Tier) -> int:
+    with tier.cursor() as cursor:
+        return len(cursor.execute("show tables").fetchall())
 
+
+def test_product_that_is_no_longer_served_is_let_go_once_nobody_reads_it() -> None:
     with tier_of(FakeSpark()) as tier:
         tier.serve([PRODUCT])
-        load(tier)
+        read = [load(tier)]
         tier.serve([])
         eventually(lambda: tier.holds == [], seconds=10)
-        assert tables() == 1  # a query may still read it
+        assert tables(tier) == 1
+        assert tier.bytes > 0
+        read.clear()
+        eventually(lambda: tables(tier) == 0, seconds=10)
+        assert tier.bytes == 0
+
+
+def test_product_that_leaves_while_it_is_to_be_copied_ends_nothing() -> None:
+    spark = FakeSpark()
+    with tier_of(spark) as tier:
+        spark.may.clear()
+        tier.serve([PRODUCT])
+        tier.offer(PRODUCT, at(1))
+        eventually(lambda: spark.runs == 1, seconds=10)
+        tier.offer(PRODUCT, at(2))
         tier.serve([])
-        eventually(lambda: tables() == 0, seconds=10)
+        spark.may.set()
+        eventually(lambda: tables(tier) == 0, seconds=10)
+        tier.serve([PRODUCT])
+        load(tier, 3)
+        assert tier.worker.problem is None
+
+
+def test_copies_keep_to_their_memory_over_many_publications() -> None:
+    spark = FakeSpark(rows=20_000)
+    with tier_of(spark, api_tier_mb=2) as tier:
+        tier.serve([PRODUCT])
+        most = []
+        for number in range(1, 6):
+            load(tier, number)
+            most.append(tier.bytes)
+        assert max(most) <= 2_000_000
+        # There is no room for two.
+        assert [one.snapshot for one in tier.holds] == [5]
+        eventually(lambda: tables(tier) == 1, seconds=10)
+
+
+def test_copy_says_which_rows_each_filter_keeps() -> None:
+    ran: list[str] = []
+
+    class Recording(FakeSpark):
+        def stream(self, sql: str, *rest: Any, **more: Any) -> Generator[pa.RecordBatch]:
+            ran.append(sql)
+            return super().stream(sql, *rest, **more)
+
+    product = PRODUCT.model_copy(
+        update={"row_filters": (RowFilter(unless="x", where="lower(name) = 'i'"),)}
+    )
+    with tier_of(Recording()) as tier:
+        tier.offer(product, at(1))
+        eventually(lambda: tier.find(product, 1) is not None, seconds=10)
+        with tier.cursor() as cursor:
+            (name,) = [row[0] for row in cursor.execute(f'describe "{product.name}_1"').fetchall()][
+                -1:
+            ]
+    assert name.startswith("kept by ")
+    assert f"COALESCE((LOWER(name) = 'i'), FALSE) AS `{name}`" in ran[0]
 
 
 def test_tier_that_is_off_loads_nothing() -> None:

@@ -114,6 +114,7 @@ def bronze(mesh: Mesh) -> Mesh:
     return mesh
 
 
+@pytest.mark.timeout(7200)
 @settings(
     max_examples=max(1, HISTORIES // AT_ONCE),
     deadline=None,

@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -121,16 +122,8 @@ def _landing(**landing: Any) -> Change:
         (_landing(path="x", format="csv", typo=1), r"landing\.typo: Extra inputs"),
         (lambda m: m["sources"][CLIENTE].update(columns={}), r"columns: Tuple should have"),
         (
-            lambda m: m["nodes"][PRODUCT]["columns"]["nome"].update(data_type=None),
-            r"cliente_pedido: data_type: Input should be a valid string",
-        ),
-        (
             lambda m: m["sources"]["source.malha.bronze.pedido"].update(name="cliente"),
             r"cliente is declared for bronze\.cliente and for bronze\.pedido",
-        ),
-        (
-            lambda m: m["nodes"][PRODUCT]["config"]["meta"].update(api={"lookup": "idade"}),
-            r"cliente_pedido\.sql: config\.meta\.api\.lookup .* 'idade', .*\(pedido_id, ",
         ),
     ],
 )
@@ -211,6 +204,14 @@ def _where(where: str) -> Change:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            lambda m: m["nodes"][PRODUCT]["columns"]["nome"].update(data_type=None),
+            r"cliente_pedido: data_type: Input should be a valid string",
+        ),
+        (
+            lambda m: m["nodes"][PRODUCT]["config"]["meta"].update(api={"lookup": "idade"}),
+            r"config\.meta\.api\.lookup .* 'idade', .*\(pedido_id, ",
+        ),
         (_api(masks={"cpf": {"unless": "pii"}}), r"masks of cliente_pedido names 'cpf', .*valor\)"),
         (
             _api(masks={"pedido_id": {"unless": "pii"}}),
@@ -239,6 +240,18 @@ def _where(where: str) -> Change:
         (_where("sum(valor) > 1"), r"aggregates"),
         (_where("row_number() over (order by valor) = 1"), r"has a window"),
         (_where("nome = ${env:HOME}"), r"where "),
+        (_where("rand() < 0.5"), r"has RAND\(\): a filter is made of columns, .*, year"),
+        (_where("uuid() = nome"), r"has UUID\(\)"),
+        (_where("nome = current_user()"), r"has CURRENT_USER"),
+        (_where("hash(nome) = 1"), r"has HASH"),
+        (_where("java_method('java.lang.System', 'getenv') = nome"), r"has JAVA_METHOD"),
+        (_where("reflect('a', 'b') = nome"), r"has REFLECT"),
+        (_where("secret('a', 'b') = nome"), r"has SECRET"),
+        (_where("valor > 0 and now() is not null"), r"has NOW\(\)"),
+        (_where("date'2026-01-01' < current_date"), r"has CURRENT_DATE"),
+        (_where("to_date('Today ') = to_date(nome)"), r"has 'Today ', which Spark may take for"),
+        (_where("input_file_name() = nome"), r"has INPUT_FILE_NAME"),
+        (_where("(" * 3000 + "valor > 1" + ")" * 3000), r"cliente_pedido"),
         (_where("drop table x"), r"where "),
         (
             lambda m: m["nodes"][PRODUCT].update(version="gold"),
@@ -249,8 +262,13 @@ def _where(where: str) -> Change:
 def test_unusable_rule_of_access_names_file_model_and_fix(
     read: Callable[..., Manifest], change: Change, message: str
 ) -> None:
-    with pytest.raises(ManifestError, match=r"cliente_pedido\.(sql|yml): .*" + message):
-        read(change)
+    manifest = read(change)
+    (refused,) = manifest.refused
+    assert re.search(r"cliente_pedido\.(sql|yml): .*" + message, refused.reason)
+    assert (refused.name, refused.base_name) == ("cliente_pedido", "cliente_pedido")
+    # The others are as they were.
+    assert list(manifest.products) == ["resumo_cliente"]
+    assert "cliente" in manifest.sources
 
 
 def test_predicate_is_not_checked_where_there_is_no_sqlglot(
