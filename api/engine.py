@@ -14,8 +14,9 @@ from pyhive import hive
 from pyhive.exc import Error as HiveError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
-from TCLIService.ttypes import TCancelOperationReq
+from TCLIService.ttypes import TCloseOperationReq
 from thrift.Thrift import TException
+from thrift.transport.TTransport import TTransportException
 
 from api import thrift_rows
 from api.errors import (
@@ -124,6 +125,9 @@ class ThriftEngine:
                         begun = True
                         yield batch
                 except (*_BROKEN, HiveError) as error:
+                    # Nothing more is asked here: a server that is silent would not answer that
+                    # either, and one that is late would answer what was asked before.
+                    session.dbapi_connection._transport.close()  # type: ignore[union-attr]
                     session.invalidate()
                     interrupts.check()
                     if proven and not begun and time.monotonic() < deadline:
@@ -180,28 +184,31 @@ class ThriftEngine:
         with closing(cursor):
             try:
                 run(cursor, sql, in_time)
-                with interrupts.stopping(lambda: self._cancel(cursor)):
+                with interrupts.stopping(lambda: self._end(cursor)):
                     for batch in thrift_rows.batches(cursor, schema, _ROWS):
                         yield batch
                         interrupts.check()
+            except TTransportException as error:
+                if error.type == TTransportException.TIMED_OUT:
+                    self._end(cursor)
+                raise
             except StatementFailedError as error:
                 interrupts.check()
                 raise query_error(str(error)) from None
 
-    def _cancel(self, cursor: Any) -> None:
-        """Cancel a statement while its session waits for rows, by a session of its own.
-
-        It returns at once.
-        """
+    def _end(self, cursor: Any) -> None:
+        """End a statement while its session waits for rows, by a session of its own, soon."""
         handle = cursor._operationHandle
-        threading.Thread(target=self._cancel_now, args=[handle], daemon=True).start()
+        threading.Thread(target=self._end_now, args=[handle], daemon=True).start()
 
-    def _cancel_now(self, handle: Any) -> None:
+    def _end_now(self, handle: Any) -> None:
         try:
-            with closing(connect(self._settings, user="api", timeout=10)) as connection:
-                connection.client.CancelOperation(TCancelOperationReq(handle))
+            with closing(self._connect({})) as connection:
+                # Its rows are still being made, but to the server it has finished: to cancel it
+                # would do nothing.
+                connection.client.CloseOperation(TCloseOperationReq(handle))
         except (*_BROKEN, HiveError, UnreachableError) as error:
-            log.warning("a statement could not be cancelled: %s", error)
+            log.warning("a statement could not be ended: %s", error)
 
 
 def query_sessions(settings: Settings) -> int:

@@ -22,7 +22,7 @@ SECRET = "this-is-nowhere-in-any-answer"
 _TIER_ROWS = {"tier": "2000000", "thrift": "0"}
 
 _PATIENT = {
-    **{"API_QUEUE": "500", "API_EXPORTS": "8", "API_POOL_SIZE": "16"},
+    **{"API_QUEUE": "500", "API_EXPORTS": "16", "API_POOL_SIZE": "32"},
     "API_QUERY_TIMEOUT": "120",
 }
 """However many questions the tests ask at once, and however busy the machine is."""

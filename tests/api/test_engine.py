@@ -145,12 +145,12 @@ def test_session_of_an_abandoned_result_is_free_again(engine: ThriftEngine) -> N
 def test_whole_product_is_cancelled_while_its_next_part_is_made(
     engine: ThriftEngine, slow: Slow
 ) -> None:
-    # A row now, and no other for hours.
+    # As many rows as are fetched at a time, and no other for hours.
     later = "select id as x from range(0, 1000000000000, 1, 1) where id < -1"
-    sql = f"{slow.name} select 1L as x union all {later}"
+    sql = f"{slow.name} select id as x from range(10000) union all {later}"
     interrupts = Interrupts()
     stream = engine.stream(sql, X, interrupts, whole=True)
-    assert next(stream).num_rows == 1
+    assert next(stream).num_rows == 10_000
     failed: list[Exception] = []
 
     def take_the_next() -> None:

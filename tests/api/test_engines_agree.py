@@ -1,10 +1,11 @@
-"""Spark and DuckDB answer every question alike: the same rows, in the same order."""
+"""Spark, DuckDB and a plain reading in Python answer every question alike."""
 
 import asyncio
+import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isclose, isnan
 from typing import Any
 
@@ -19,6 +20,7 @@ from api.answers import Answer, Answers, Ask
 from api.columns import kind
 from api.cursors import Cursors
 from api.engine import ThriftEngine
+from api.errors import QueryError
 from api.formats import FORMATS
 from api.interrupts import Interrupts
 from api.parameters import operators
@@ -26,13 +28,30 @@ from api.query import Aggregate, Filter, Function, Order, Query, key_order
 from api.snapshots import Snapshot, Snapshots
 from api.tier import Loaded, Tier, in_memory
 from malha.manifest import Column
-from malha.serving import Mask
+from malha.predicates import problem_of_predicate
+from malha.serving import Mask, RowFilter
 from malha.settings import Settings
-from tests.api.every_type import POOLS, PRODUCT, TEXTS, make
+from tests.api import oracle
+from tests.api.every_type import POOLS, TEXTS, make
+from tests.api.every_type import PRODUCT as EVERY_TYPE
 from tests.mesh import Mesh, eventually
 
 EXAMPLES = max(40, int(os.environ.get("API_EXAMPLES", "0")) // 10)
 
+FILTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "name like 'a%' or flag": lambda row: (row["name"] or "").startswith("a") or row["flag"],
+    "money > 0 and (day is null or day >= date'1970-01-01')": lambda row: (
+        (row["money"] or 0) > 0 and (row["day"] or dt.date(1970, 1, 1)) >= dt.date(1970, 1, 1)
+    ),
+    "name <> 'a\\\\b'": lambda row: row["name"] not in (None, "a\\b"),
+    "whole < 7": lambda row: row["whole"] is not None and row["whole"] < 7,
+    "flag": lambda row: row["flag"],
+}
+"""Row filters, and what they mean."""
+
+PRODUCT = EVERY_TYPE.model_copy(
+    update={"row_filters": tuple(RowFilter(unless="x", where=where) for where in FILTERS)}
+)
 COLUMNS = {column.name: column for column in PRODUCT.columns}
 
 
@@ -44,6 +63,9 @@ class Both:
     engine: ThriftEngine
     tier: Tier
     loaded: Loaded
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, set[Any]] = field(default_factory=dict)
+    """By row filter, the ids of the rows that it keeps, as Python finds them."""
 
     def agree(self, questions: list[tuple[Query, Rights]]) -> None:
         """See that both answer alike; Spark is asked several questions at a time."""
@@ -51,6 +73,7 @@ class Both:
             of_spark = list(pool.map(lambda one: self.spark(*one), questions))
         for (query, rights), found in zip(questions, of_spark, strict=True):
             same(found, self.duckdb(query, rights), floating(query))
+            same(found, oracle.answer(query, rights, self.rows, self.kept), floating(query))
 
     def spark(self, query: Query, rights: Rights = EVERYTHING) -> pa.Table:
         stored = queries.stored(PRODUCT, self.loaded.snapshot)
@@ -93,7 +116,14 @@ def both(mesh: Mesh) -> Iterator[Both]:
     eventually(lambda: tier.find(PRODUCT, snapshot.id) is not None, seconds=60)
     loaded = tier.find(PRODUCT, snapshot.id)
     assert loaded is not None
-    yield Both(mesh.settings, engine, tier, loaded)
+    found = Both(mesh.settings, engine, tier, loaded)
+    found.rows = found.spark(
+        Query(PRODUCT, PRODUCT.columns, sort=(Order("id"),), limit=None)
+    ).to_pylist()
+    found.kept = {
+        where: {row["id"] for row in found.rows if keeps(row)} for where, keeps in FILTERS.items()
+    }
+    yield found
     tier.close()
     engine.close()
     mesh.query("drop table ouro.every_type purge")
@@ -147,7 +177,7 @@ _PATTERNS = st.lists(
     st.sampled_from(
         ["%", "_", "\\%", "\\_", "\\\\", "a", "b", "A", "é", "😀", "'", "\n", "$", "x"]
     ),
-    max_size=5,
+    max_size=8,
 ).map("".join)
 
 
@@ -246,11 +276,15 @@ _RIGHTS = st.sampled_from(
         Rights((Mask(column="double", unless="x", show=None),), ("name like 'a%' or flag",)),
         Rights((), ("money > 0 and (day is null or day >= date'1970-01-01')",)),
         Rights((Mask(column="moment", unless="x", show=None),), ("name <> 'a\\\\b'", "whole < 7")),
+        Rights((), ("flag",)),
     ]
 )
 
 _TOGETHER = 4
 """Questions of an example."""
+
+_COPIED = 20
+"""Row filters of one copy."""
 
 
 def _several(queries: st.SearchStrategy[Query]) -> st.SearchStrategy[list[tuple[Query, Rights]]]:
@@ -291,6 +325,112 @@ def _settled(query: Query) -> Query:
 @given(questions=_several(_aggregates().map(_settled)))
 def test_aggregates_are_the_same(both: Both, questions: list[tuple[Query, Rights]]) -> None:
     both.agree(questions)
+
+
+def _of(template: str, *parts: Any) -> st.SearchStrategy[str]:
+    return st.tuples(*parts).map(lambda found: template.format(*found))
+
+
+_TEXT = st.sampled_from(["name", "'a'", "'é'", "'%'", "'I'", "upper(name)"])
+_NUMBER = st.sampled_from(["whole", "small", "money", "double", "3", "-1", "0.5"])
+_SMALL = st.sampled_from(["0", "1", "2", "-1"])
+_TEXTS_OF = st.one_of(
+    _TEXT,
+    *(
+        _of(one, _TEXT)
+        for one in ("lower({})", "upper({})", "trim({})", "md5({})", "sha2({}, 256)")
+    ),
+    _of("substring({}, {}, {})", _TEXT, _SMALL, _SMALL),
+    _of("left({}, {})", _TEXT, _SMALL),
+    _of("right({}, {})", _TEXT, _SMALL),
+    _of("lpad({}, 3, 'x')", _TEXT),
+    _of("replace({}, {}, {})", _TEXT, _TEXT, _TEXT),
+    _of("regexp_extract({}, '(.)', 1)", _TEXT),
+    *(_of(one, _TEXT, _TEXT) for one in ("concat({}, {})", "{} || {}", "coalesce({}, {})")),
+    *(_of(one, _TEXT, _TEXT) for one in ("nullif({}, {})", "if(flag, {}, {})", "greatest({}, {})")),
+)
+_NUMBERS_OF = st.one_of(
+    _NUMBER,
+    *(_of(one, _NUMBER) for one in ("abs({})", "sign({})", "-({})", "cast({} as double)")),
+    *(_of(one, _NUMBER) for one in ("ceil({})", "floor({})", "round({}, 1)", "round({})")),
+    *(_of(one, _NUMBER, _SMALL) for one in ("{} + {}", "{} - {}", "{} * {}")),
+    _of("{} / nullif({}, 0)", _NUMBER, _SMALL),
+    _of("{} % 7", _NUMBER),
+    _of(
+        "whole div 7",
+    ),
+    _of("power(tiny, {})", _SMALL),
+    _of("sqrt(abs({}))", _NUMBER),
+    *(_of(one, _TEXT) for one in ("length({})", "instr({}, 'a')")),
+    *(
+        _of(one + "({})", st.sampled_from(["day", "moment"]))
+        for one in ("year", "month", "day", "quarter", "dayofweek", "dayofyear", "weekofyear")
+    ),
+    *(_of(one + "(moment)") for one in ("hour", "minute", "second")),
+    _of("least({}, {})", _NUMBER, _NUMBER),
+    _of("case when flag then {} when flag is null then {} end", _NUMBER, _NUMBER),
+)
+_COMPARED = st.sampled_from(["=", "<>", "<", "<=", ">", ">=", "<=>"])
+_LEAVES = st.one_of(
+    st.sampled_from(["flag", "flag is not null", "not flag", "isnan(double)", "flag is true"]),
+    _of("{} {} {}", _TEXTS_OF, _COMPARED, _TEXTS_OF),
+    _of("{} {} {}", _NUMBERS_OF, _COMPARED, _NUMBERS_OF),
+    _of("{} in ({}, {})", _TEXTS_OF, _TEXT, _TEXT),
+    _of("{} between {} and {}", _NUMBERS_OF, _NUMBER, _NUMBER),
+    _of("{} is null", _TEXTS_OF),
+    _of("name like '{}'", st.sampled_from(["a%", "_", "%b%", "a!%b", r"\\_%", r"\\\\%", "%_é%"])),
+    _of("name like '{}' escape '!'", st.sampled_from(["a!%%", "!_%", "%!!%"])),
+    _of("name ilike 'A%'"),
+    _of("name rlike '{}'", st.sampled_from(["^a", "b$", "[0-9]+", "."])),
+    *(_of(one + "({}, {})", _TEXT, _TEXT) for one in ("startswith", "endswith", "contains")),
+    _of("day {} date'1970-01-01'", _COMPARED),
+    _of("moment {} timestamp'2026-01-31 12:00:00'", _COMPARED),
+    _of("date_trunc('month', moment) = timestamp'2026-01-01'"),
+    _of("to_date(moment) {} day", _COMPARED),
+)
+PREDICATES = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        _of("({}) and {}", inner, inner), _of("{} or ({})", inner, inner), _of("not ({})", inner)
+    ),
+    max_leaves=3,
+)
+
+
+@pytest.mark.timeout(7200)
+@settings(_generated, max_examples=max(1, EXAMPLES // _COPIED))
+@given(predicates=st.lists(PREDICATES, min_size=_COPIED, max_size=_COPIED, unique=True))
+def test_row_filters_keep_the_rows_that_spark_keeps_by_their_own_text(
+    both: Both, predicates: list[str]
+) -> None:
+    types = {column.name: column.data_type for column in PRODUCT.columns}
+    for where in predicates:
+        assert problem_of_predicate(where, types) is None, where
+    stored = f"ouro.every_type version as of {both.loaded.snapshot} as stored"
+    ids = pa.schema([pa.field("id", pa.int64())])
+
+    def kept(where: str) -> list[int] | None:
+        try:
+            found = both.engine.fetch(f"select id from {stored} where {where}", ids)
+        except QueryError:
+            return None  # as where a number is too large
+        return sorted(found["id"].to_pylist())
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        of_spark = dict(zip(predicates, pool.map(kept, predicates), strict=True))
+    meant = {where: rows for where, rows in of_spark.items() if rows is not None}
+    assert len(meant) >= len(predicates) // 2
+    rules = tuple(RowFilter(unless="x", where=where) for where in meant)
+    product = PRODUCT.model_copy(update={"row_filters": rules})
+    loaded = both.tier._copy(product, both.loaded.snapshot)
+    assert loaded is not None
+    question = Query(product, product.columns[:1], limit=None)
+    for where, rows in meant.items():
+        sql = queries.for_duckdb(
+            queries.rows_of(question, in_memory(loaded.table), Rights((), (where,)))
+        )
+        batches = both.tier.stream(sql, ids, Interrupts())
+        assert sorted(pa.Table.from_batches(batches, ids)["id"].to_pylist()) == rows, where
 
 
 @st.composite

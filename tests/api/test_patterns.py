@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from api import patterns
 from api.patterns import MAX_WILDCARDS
+from tests.api.oracle import matches
 
 SIGNS = [
     "%",
@@ -29,24 +30,6 @@ SIGNS = [
     "$",
     "'",
 ]
-
-
-def matches(pattern: str, text: str) -> bool:
-    """A reading of the pattern sign by sign: which beginnings of the text it can have used up."""
-    ends = {0}
-    rest = pattern
-    while rest:
-        sign, rest = rest[0], rest[1:]
-        if sign == "%":
-            ends = set(range(min(ends, default=len(text) + 1), len(text) + 1))
-            continue
-        wanted: str | None = None if sign == "_" else sign
-        if sign == "\\":
-            wanted, rest = rest[0], rest[1:]
-        ends = {
-            end + 1 for end in ends if end < len(text) and wanted in (None, text[end : end + 1])
-        }
-    return len(text) in ends
 
 
 def re2(pattern: str, text: str) -> bool:
