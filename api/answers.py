@@ -254,7 +254,8 @@ class Answers:
     def _keep(self, ask: Ask, answer: Answer) -> Answer:
         ANSWERS.labels(ask.query.product.name, answer.source).inc()
         # What a view shows may change without a new snapshot.
-        if ask.snapshot.id is not None and len(answer.body) <= self._cacheable:
+        small = 0 < self._cacheable >= len(answer.body)
+        if ask.snapshot.id is not None and small:
             self._cache[ask.key] = answer
         return answer
 

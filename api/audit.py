@@ -38,7 +38,7 @@ class Access:
     method: str
     product: str
     columns: Sequence[str] = ()
-    """Those that were asked for."""
+    """Those that were shown, filtered, sorted, grouped or aggregated by."""
     rows: int | None = None
     """How many were sent; None where the answer has no rows."""
     snapshot: int | None = None

@@ -39,6 +39,7 @@ from api.parameters import Request
 from api.problems import problem_of
 from api.query import Query
 from api.registry import Registry, Served
+from api.server import ABORT
 from api.snapshots import Snapshot, Snapshots
 from malha.errors import MalhaError
 
@@ -51,6 +52,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key")
 
+
+_BUFFERED = 16_384
+"""Bytes of a part that is sent without a look at the clock."""
 
 _KNOWN_BYTES = 1_000_000
 """Of the texts of requests that are remembered; what they were read to takes some times that."""
@@ -71,7 +75,12 @@ class Exchange:
     """One request, and what becomes of it."""
 
     def __init__(
-        self, scope: dict[str, Any], receive: Receive, send: Send, headers: Headers
+        self,
+        scope: dict[str, Any],
+        receive: Receive,
+        send: Send,
+        headers: Headers,
+        stall_seconds: float,
     ) -> None:
         self.started = time.perf_counter()
         self.method: str = scope["method"]
@@ -83,6 +92,8 @@ class Exchange:
         self.id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self.receive = receive
         self._send = send
+        self._abort: Callable[[], None] = scope.get(ABORT, lambda: None)
+        self._stall_seconds = stall_seconds
         self.status = 0
         self.extra: Headers = [*headers, (b"x-request-id", self.id.encode())]
         """What every answer to this request has."""
@@ -111,20 +122,22 @@ class Exchange:
             }
         )
 
-    async def body(self, body: bytes, *, more: bool = False, patience: float | None = None) -> None:
+    async def body(self, body: bytes, *, more: bool = False) -> None:
         """Send (a part of) the body; a HEAD request has none.
 
-        Args:
-            patience: seconds that the client may take before it reads on; for ever by default.
-
         Raises:
-            CancelledError: it reads nothing any more.
+            CancelledError: the client read nothing of it for too long; it is hung up on.
         """
         content = b"" if self.method == "HEAD" else body
         message = {"type": "http.response.body", "body": content, "more_body": more}
+        if not more and len(content) < _BUFFERED:
+            # It goes to the buffer whole: nothing waits for the client.
+            await self._send(message)
+            return
         try:
-            await asyncio.wait_for(self._send(message), patience)
+            await asyncio.wait_for(self._send(message), self._stall_seconds)
         except TimeoutError:
+            self._abort()
             raise CancelledError("The client reads nothing any more") from None
 
     async def gone(self) -> None:
@@ -161,7 +174,7 @@ class Products:
         )
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, self._headers)
+        exchange = Exchange(scope, receive, send, self._headers, self._stall_seconds)
         request_id.set(exchange.id)
         try:
             if self._overload.refuses():
@@ -180,28 +193,22 @@ class Products:
             self._note(exchange)
 
     async def _handle(self, exchange: Exchange) -> None:
-        catalogue = self._registry.catalogue
-        found = catalogue.find(exchange.path)
-        if found is None and (refused := catalogue.refusal(exchange.path)):
-            raise NotServedError(
-                f"{refused.name} is not served, as its declaration cannot be used; /health/ready "
-                "says why"
-            )
-        if found is None:
-            raise NotFoundError(f"There is nothing at {exchange.path}; /api lists the products")
-        served, key = found
+        found = self._registry.catalogue.find(exchange.path)
+        served, key = found or (None, None)
         exchange.served = served
-        exchange.extra += _deprecation(served)
-        if exchange.method not in ("GET", "HEAD"):
-            exchange.extra.append((b"allow", b"GET, HEAD"))
-            raise MethodError("Products are read: use GET")
-        caller = await self._caller(exchange)
-        exchange.caller = caller
-        check_read(caller, served.product)
+        # Counted before anything is refused, so that nobody asks without a limit.
+        exchange.caller = caller = await self._caller(exchange)
         if quota := self._guard.limiter.hit(caller, exchange.client):
             exchange.extra += [
                 (name.lower().encode(), value.encode()) for name, value in quota.headers().items()
             ]
+        if served is None:
+            raise self._nothing_at(exchange.path)
+        exchange.extra += _deprecation(served)
+        if exchange.method not in ("GET", "HEAD"):
+            exchange.extra.append((b"allow", b"GET, HEAD"))
+            raise MethodError("Products are read: use GET")
+        check_read(caller, served.product)
         rights = rights_of(caller, served.product)
         parsed = self._parsed(served, exchange.query, key)
         request = parsed.request
@@ -209,7 +216,7 @@ class Products:
         encoding = accepted_encoding(exchange.header(b"accept-encoding"))
         snapshot, query = await self._pinned(served, request, rights)
         exchange.snapshot = snapshot.id
-        exchange.columns = tuple(column.name for column in query.select)
+        exchange.columns = query.columns
         ask = Ask(
             query, parsed.digest, snapshot, rights, format, encoding, request.count, exchange.id
         )
@@ -221,6 +228,15 @@ class Products:
             await self._export(exchange, ask)
         else:
             await self._answer(exchange, ask)
+
+    def _nothing_at(self, path: str) -> ApiError:
+        """Why no product is served at a path."""
+        if refused := self._registry.catalogue.refusal(path):
+            return NotServedError(
+                f"{refused.name} is not served, as its declaration cannot be used; /health/ready "
+                "says why"
+            )
+        return NotFoundError(f"There is nothing at {path}; /api lists the products")
 
     def _parsed(self, served: Served, text: bytes, key: str | None) -> _Parsed:
         """The request of a query string; read once, then remembered."""
@@ -263,7 +279,7 @@ class Products:
         else:
             answer = await self._answers.answer(ask, exchange.gone)
         headers = [*_validators(ask, answer.etag), *_links(exchange, answer)]
-        exchange.rows = answer.rows
+        exchange.rows = answer.rows if exchange.method != "HEAD" else 0
         headers.append((b"content-type", ask.format.media_type.encode()))
         headers.append((b"content-length", str(len(answer.body)).encode()))
         if answer.encoding:
@@ -289,7 +305,7 @@ class Products:
                 headers.append((b"content-encoding", export.encoding.encode()))
             await exchange.begin(HTTPStatus.OK, headers)
             while part is not None and not watcher.done():
-                await exchange.body(part, more=True, patience=self._stall_seconds)
+                await exchange.body(part, more=True)
                 part = await export.next()
             if watcher.done():
                 raise CancelledError("The client hung up")

@@ -1,6 +1,7 @@
 """What a request asks of a product, checked against its contract."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from malha.manifest import Column, Product
@@ -76,6 +77,18 @@ class Query:
             tuple(one.name for one in self.aggregates),
             self.grouped,
         )
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the answer shows, or depends on."""
+        used = [
+            *(column.name for column in self.select),
+            *(one.column.name for one in self.aggregates if one.column),
+            *(one.column.name for one in self.filters),
+            *(order.name for order in self.sort),
+        ]
+        known = {column.name for column in self.product.columns}
+        return tuple(name for name in dict.fromkeys(used) if name in known)
 
     @property
     def lookup(self) -> Filter | None:

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import httpx
 import jwt
 from cachetools import LRUCache
 
@@ -39,11 +40,23 @@ _ASYMMETRIC = ("RSA", "EC", "OKP")
 log = logging.getLogger("malha.api")
 
 
+class _Client(jwt.PyJWKClient):
+    """Fetches keys from where it was told, and from nowhere that this place redirects to."""
+
+    def fetch_data(self) -> Any:
+        try:
+            answer = httpx.get(self.uri, timeout=self.timeout, follow_redirects=False)
+            answer.raise_for_status()
+            return answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise jwt.PyJWKClientConnectionError(str(error)) from error
+
+
 class _KeySet:
     """The issuer's public keys. Whoever sends unknown key ids cannot make it fetch them often."""
 
     def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=_TIMEOUT)
+        self._client = _Client(url, cache_jwk_set=False, timeout=_TIMEOUT)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = float("-inf")
         self._not_before = float("-inf")
@@ -150,7 +163,7 @@ class TokenVerifier:
             log.info("a token was refused: %s", error)
             raise UnauthorizedError("The token is not valid") from None
         caller = self._caller(claims)
-        left = min(REMEMBERED_FOR, claims["exp"] - time.time())
+        left = min(REMEMBERED_FOR, float(claims["exp"]) - time.time())
         if left > 0:
             with self._lock:
                 self._verified[_digest(text)] = caller, time.monotonic() + left
@@ -178,8 +191,9 @@ class TokenVerifier:
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
         subject = claims.get("sub") or claims.get("client_id") or claims.get("azp")
-        if not isinstance(subject, str):
-            raise UnauthorizedError("The token has no sub")
+        if not isinstance(subject, str) or not subject.isprintable():
+            # One that cannot be written down could not be held to account.
+            raise UnauthorizedError("The token has no sub that can be noted")
         claim = self._settings.api_token_scope_claim
         given = claims.get(claim) or []
         scopes = given.split() if isinstance(given, str) else given

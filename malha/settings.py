@@ -169,8 +169,8 @@ class Settings(AccessSettings):
     api_stall_seconds: float = Field(
         30,
         gt=0,
-        description="Seconds for which a client may read nothing of its answer before the "
-        "connection is broken off",
+        description="Seconds for which a client may take to send the head of a request, or read "
+        "nothing of its answer, before the connection is broken off",
     )
     api_line: int = Field(
         8,
