@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from api.caller import Caller
+from api.metrics import AUDIT_LOST
 from malha.settings import Settings
 
 log = logging.getLogger("malha.api")
@@ -87,6 +88,12 @@ def record(entry: Access) -> None:
     audit_log.info("%s", _encode(entry).decode())
 
 
+def problem() -> str | None:
+    """Why accesses are not noted at the moment; None while all is well. For readiness."""
+    losing = any(isinstance(one, _Reporting) and one.losing for one in audit_log.handlers)
+    return "lines are lost; the server's log says why" if losing else None
+
+
 def install(settings: Settings) -> None:
     """Send what is noted to where API_AUDIT_LOG says; again, it replaces what was there."""
     for handler in list(audit_log.handlers):
@@ -103,11 +110,12 @@ class _Reporting(logging.Handler):
     """Says once that lines are lost, and once that they are not any more."""
 
     place = "standard output"
-    _losing = False
+    losing = False
 
     def handleError(self, record: logging.LogRecord) -> None:
-        if not self._losing:
-            self._losing = True
+        AUDIT_LOST.inc()
+        if not self.losing:
+            self.losing = True
             error = sys.exception()
             log.error(
                 "accesses cannot be noted in %s (%s): requests go on, their lines are lost; "
@@ -118,8 +126,8 @@ class _Reporting(logging.Handler):
 
     def written(self) -> None:
         """A line has been written."""
-        if self._losing:
-            self._losing = False
+        if self.losing:
+            self.losing = False
             log.warning("accesses are noted in %s again", self.place)
 
 

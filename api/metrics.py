@@ -27,6 +27,7 @@ ABANDONED = Gauge(
 WORKER_ERRORS = Counter(
     "malha_api_worker_errors", "Failures of what runs in the background", ["worker"]
 )
+AUDIT_LOST = Counter("malha_api_audit_lost", "Accesses that could not be noted")
 NOT_SERVED = Gauge("malha_api_products_not_served", "Products whose declaration cannot be used")
 OVERLOADED = Gauge(
     "malha_api_overloaded", "1 while more requests stand in line for the process than may"

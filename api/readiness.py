@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel
 
+from api import audit
 from api.access import Guard
 from api.admission import Lane
 from api.engine import ThriftEngine
@@ -30,7 +31,8 @@ class Health(BaseModel):
     """A status, and for each part `ok` or what is wrong with it."""
 
     status: str
-    """`ok`; `degraded`, where some products are not served; `unavailable`."""
+    """`ok`; `degraded`, where some products are not served or accesses are not noted; or
+    `unavailable`."""
     checks: dict[str, str]
 
 
@@ -79,7 +81,8 @@ class Readiness:
             f"{one.name} is not served: {one.reason}"
             for one in self._registry.catalogue.refused.values()
         )
-        if status == OK and checks["products"] != OK:
+        checks["audit"] = audit.problem() or OK
+        if status == OK and any(check != OK for check in checks.values()):
             status = "degraded"
         return Health(status=status, checks=checks)
 

@@ -1,0 +1,147 @@
+"""What is attacked: an API of its own, and somebody who behaves well meanwhile."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.api.orders import PATH, ROWS
+from tests.api.running import Running, rows_of
+
+ASKED = 200
+"""Questions of whoever behaves well, before an attack and during it."""
+
+
+@dataclass
+class Told:
+    """How long answers took, in seconds, and how many were refused for a moment."""
+
+    seconds: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def p99(self) -> float:
+        """All but one in a hundred were as quick."""
+        return quantiles(self.seconds, n=100)[98]
+
+
+@dataclass
+class Line:
+    """A line of the table: what an attack did to whoever behaves well."""
+
+    attack: str
+    idle: Told
+    during: Told
+
+    @property
+    def ratio(self) -> float:
+        """Of the p99 during the attack to that before it."""
+        return self.during.p99 / self.idle.p99
+
+
+TABLE: list[Line] = []
+"""Of this run, for the end of its report."""
+
+MEMORY: list[str] = []
+"""What was seen of memory, for the same place."""
+
+
+def behave(api: Running, key: str, until: Callable[[int], bool]) -> Told:
+    """Ask one question after the other, each another one, and see that every answer is right."""
+    told = Told()
+    asked = 0
+    with httpx.Client(base_url=api.url, headers={"X-API-Key": key}, timeout=60) as client:
+        while not until(asked):
+            asked += 1
+            started = time.perf_counter()
+            # Memory answers it, and no cache: the number is another each time.
+            answer = client.get(PATH, params={"pedido_id.ne": str(-next(_numbers))})
+            told.seconds.append(time.perf_counter() - started)
+            if answer.status_code in (429, 503):
+                assert answer.headers["retry-after"]
+                told.refused += 1
+            else:
+                assert rows_of(answer) == ROWS
+            time.sleep(0.005)
+    return told
+
+
+def _count() -> Iterator[int]:
+    number = 1_000_000
+    while True:
+        number += 1
+        yield number
+
+
+_numbers = _count()
+
+
+@contextmanager
+def attacked(api: Running, key: str, attack: str) -> Iterator[None]:
+    """Ask before what the block does, and during it; note how it went."""
+    idle = behave(api, key, lambda asked: asked >= ASKED)
+    over = threading.Event()
+    found: list[Told] = []
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            found.append(behave(api, key, lambda asked: over.is_set() and asked >= ASKED))
+        except BaseException as error:  # told to the test below
+            failed.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+    TABLE.append(Line(attack, idle, found[0]))
+
+
+def process_of(api: Running) -> psutil.Process:
+    """The API's process."""
+    port = int(api.url.rsplit(":", 1)[1])
+    for process in psutil.Process(os.getpid()).children(recursive=True):
+        for one in process.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr.port == port:
+                return process
+    raise AssertionError(f"nobody listens at {port}")
+
+
+@contextmanager
+def watched(*processes: psutil.Process) -> Iterator[list[int]]:
+    """The most memory that each process has while the block runs, in MB beyond what it had."""
+    before = [one.memory_info().rss for one in processes]
+    most = [0] * len(processes)
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            for number, one in enumerate(processes):
+                grown = (one.memory_info().rss - before[number]) // 1_000_000
+                most[number] = max(most[number], grown)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
+
+
+def checks(api: Running) -> dict[str, Any]:
+    """What readiness says of the parts."""
+    found: dict[str, Any] = api.client.get("/health/ready").json()["checks"]
+    return found
