@@ -1,5 +1,6 @@
 """The outermost part of the API: what is too large is refused, and what browsers are told."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,13 @@ def security_headers(settings: Settings) -> Headers:
     return [*_ALWAYS, (b"strict-transport-security", b"max-age=31536000")]
 
 
+_AROUND_AT_ONCE = 4
+"""Requests of what is not a product: whoever sends many waits behind himself, and products behind
+few of them."""
+
+_ALIVE = "/health/live"
+
+
 class Edge:
     """Wraps the application.
 
@@ -48,6 +56,7 @@ class Edge:
         self._fast = fast
         self._around = around
         self._headers = security_headers(settings)
+        self._turns = asyncio.Semaphore(_AROUND_AT_ONCE)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Serve one connection, as ASGI has it."""
@@ -57,8 +66,11 @@ class Edge:
             await self._refuse(scope, status, send)
         elif scope["path"].startswith("/api/") and scope["path"] != "/api/":
             await self._fast(scope, receive, send)
-        else:
+        elif scope["path"] == _ALIVE:
             await self._around(scope, receive, self._with_headers(send))
+        else:
+            async with self._turns:
+                await self._around(scope, receive, self._with_headers(send))
 
     def _with_headers(self, send: Any) -> Any:
         async def sending(message: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger("malha.api")
 OK = "ok"
 
 _CACHE_SECONDS = 1.0
-"""However many ask, the Thrift Server is asked so often."""
+"""However many ask, the parts are asked so often."""
 
 _PATIENCE_SECONDS = 5.0
 """For so long an answer of the Thrift Server is waited for."""
@@ -58,11 +58,20 @@ class Readiness:
         self._lanes = lanes
         self._workers = tuple(workers)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="readiness")
+        self._looked: asyncio.Future[Health] | None = None
+        self._looked_at = 0.0
         self._asked: asyncio.Future[str] | None = None
-        self._asked_at = 0.0
 
     async def health(self) -> Health:
-        """How the API is; it takes at most some seconds, and of many at once one asks."""
+        """How the API is, or was within the last second; of many who ask at once, one looks."""
+        if self._looked is None or (
+            self._looked.done() and time.monotonic() - self._looked_at > _CACHE_SECONDS
+        ):
+            self._looked_at = time.monotonic()
+            self._looked = asyncio.ensure_future(self._look())
+        return await asyncio.shield(self._looked)
+
+    async def _look(self) -> Health:
         checks = {
             "registry": "cannot be read" if self._registry.problem else OK,
             "keys": "cannot be read" if self._guard.problem else OK,
@@ -91,9 +100,7 @@ class Readiness:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _thrift(self) -> str:
-        now = time.monotonic()
-        if self._asked is None or (self._asked.done() and now - self._asked_at > _CACHE_SECONDS):
-            self._asked_at = now
+        if self._asked is None or self._asked.done():
             self._asked = asyncio.get_running_loop().run_in_executor(self._pool, self._ask)
         await asyncio.wait({self._asked}, timeout=_PATIENCE_SECONDS)
         return self._asked.result() if self._asked.done() else "does not answer"

@@ -1,6 +1,8 @@
 """The HTTP server: uvicorn, with connections on which nothing moves broken off."""
 
 import asyncio
+import socket
+import struct
 from typing import Any, cast
 
 import uvicorn
@@ -25,7 +27,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
+        cast("dict[str, Any]", self.scope)[ABORT] = self._break_off
         if self._head_to_come is None:
             self._await_head()
 
@@ -38,7 +40,14 @@ class _Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
-        self._head_to_come = self.loop.call_later(self.seconds, self.transport.abort)
+        self._head_to_come = self.loop.call_later(self.seconds, self._break_off)
+
+    def _break_off(self) -> None:
+        # What the kernel still has for the client is thrown away too.
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.transport.abort()
 
     def _head_has_come(self) -> None:
         if self._head_to_come is not None:

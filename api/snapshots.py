@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from hive_metastore.ThriftHiveMetastore import Client
@@ -81,6 +82,10 @@ class Snapshots:
         self._known: dict[_Name, _Known] = {}
         self._used: dict[_Name, float] = {}
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._look: Future[None] | None = None
+        self._look_since = 0.0
         self._publishing_since: float | None = None
         self._failed = -math.inf
         self._reason = f"the metastore at {settings.metastore_uri} does not answer"
@@ -129,23 +134,44 @@ class Snapshots:
         name = _name(product)
         self._used[name] = self._clock()
         known = self._known.get(name)
-        # One caller asks for all. Where the metastore hangs, the others go on with what is known.
-        if self._lock.acquire(timeout=-1 if known is None else FRESH_SECONDS):
+        if known is None:
+            self._look_at(product)
+            return self._known[name].snapshot
+        if self._clock() - known.asked >= FRESH_SECONDS:
+            look, since = self._look_soon(product)
+            # Where the metastore hangs, one waits for a moment; the others take what is known.
+            hangs = self._clock() - since > FRESH_SECONDS
             try:
-                known = self._known.get(name)
-                if known and self._clock() - known.asked < FRESH_SECONDS:
-                    return known.snapshot
-                if self._clock() - self._failed > FRESH_SECONDS:
-                    followed = [one for one in self._followed() if _name(one) != name]
-                    self._refresh([*followed, product])
-                    return self._known[name].snapshot
+                look.result(timeout=0 if hangs else FRESH_SECONDS)
+            except TimeoutError:
+                log.info("the metastore takes its time; %s is as it was", product.name)
             except UnreachableError as error:
                 log.warning("%s", error)
-            finally:
-                self._lock.release()
-        if known is None or self._clock() - known.asked > STALE_SECONDS:
+            known = self._known[name]
+        if self._clock() - known.asked > STALE_SECONDS:
             raise UnreachableError(self._reason)
         return known.snapshot
+
+    def _look_soon(self, product: Product) -> tuple[Future[None], float]:
+        """A look that is under way, or a new one, and since when."""
+        with self._looking:
+            if self._look is None or self._look.done():
+                self._look = self._pool.submit(self._look_at, product)
+                self._look_since = self._clock()
+            return self._look, self._look_since
+
+    def _look_at(self, product: Product) -> None:
+        """Ask for a product, and for those that are followed, unless somebody just has."""
+        name = _name(product)
+        with self._lock:
+            known = self._known.get(name)
+            if known and self._clock() - known.asked < FRESH_SECONDS:
+                return
+            if self._clock() - self._failed > FRESH_SECONDS:
+                followed = [one for one in self._followed() if _name(one) != name]
+                self._refresh([*followed, product])
+            elif known is None:
+                raise UnreachableError(self._reason)
 
     def announce(self, products: Iterable[Product]) -> None:
         """Say once more what is known of products, which may be declared in another way now."""

@@ -1,11 +1,14 @@
 """What is attacked: an API of its own, and somebody who behaves well meanwhile."""
 
+import asyncio
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from statistics import quantiles
 from typing import Any
 
@@ -71,6 +74,22 @@ def behave(api: Running, key: str, until: Callable[[int], bool]) -> Told:
                 assert rows_of(answer) == ROWS
             time.sleep(0.005)
     return told
+
+
+def flood(url: str, headers: dict[str, str], requests: int, clients: int) -> list[int]:
+    """The statuses of so many requests, sent by so many clients, from a process of their own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_flood, url, headers, requests, clients).result()
+
+
+def _flood(url: str, headers: dict[str, str], requests: int, clients: int) -> list[int]:
+    async def all_of_them() -> list[int]:
+        limits = httpx.Limits(max_connections=clients)
+        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60) as client:
+            answers = await asyncio.gather(*(client.get(url) for _ in range(requests)))
+        return [one.status_code for one in answers]
+
+    return asyncio.run(all_of_them())
 
 
 def _count() -> Iterator[int]:
