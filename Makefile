@@ -103,7 +103,7 @@ keys: setup ## List the keys, whom they belong to, and what they open
 	@$(PY) -m api keys list $(ARGS)
 
 ##@ Checks
-.PHONY: lint test-unit test test-stop coverage test-api test-faults
+.PHONY: lint test-unit test test-stop coverage test-api test-faults test-hostile
 lint: setup ## Check Python, SQL, shell, types, import borders and the rules of the mesh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -114,13 +114,15 @@ lint: setup ## Check Python, SQL, shell, types, import borders and the rules of 
 test-unit: setup ## Run the tests that need no service
 	@.venv/bin/pytest --ignore tests/compose -m "not integration" -n 2 $(ARGS)
 test: setup ## Run all tests but those of the images: ARGS="tests/dbt -k publish", TEST_STACK=keep for a warm stack
-	@.venv/bin/pytest --ignore tests/compose --durations 10 $(ARGS)
+	@.venv/bin/pytest --ignore tests/compose --ignore tests/hostile --durations 10 $(ARGS)
 test-stop: setup ## Stop and remove the stack that TEST_STACK=keep has left
 	@$(PY) -m tests.warm
 coverage: setup ## Run the tests and show which lines none of them has run: ARGS="tests/dbt"
 	@.venv/bin/pytest --ignore tests/compose --cov --cov-report=term $(ARGS)
 test-api: setup ## Test the API with generated questions and requests: EXAMPLES=5000 or more
 	@API_EXAMPLES=$(or $(EXAMPLES),5000) .venv/bin/pytest tests/api $(ARGS)
+test-hostile: setup ## Attack the API on loopback, beside somebody who behaves well; a table shows how he fares
+	@.venv/bin/pytest -q -p no:randomly tests/hostile $(ARGS)
 test-faults: setup ## Kill ingest, S3 and metastore at random moments: KILLS=30, SEED=… for the same again
 	@FAULT_KILLS=$(or $(KILLS),30) FAULT_SEED=$(SEED) .venv/bin/pytest -q tests/faults $(ARGS)
 

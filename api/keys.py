@@ -1,19 +1,20 @@
 """API keys: which are let in. The file is read again when it changes."""
 
-import hashlib
 import logging
 import re
 import threading
 import time
 from datetime import UTC, datetime
+from hmac import compare_digest
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from cachetools import LRUCache
 
 from api.caller import Caller
 from api.errors import KeysFileError, UnauthorizedError
-from api.key_file import Keys, StoredKey, hasher, new_key, read
+from api.key_file import ARGON2, SHA256, Keys, StoredKey, hash_of, read
 
 PREFIX = "malha_"
 """What every key begins with."""
@@ -27,8 +28,8 @@ _Signature = tuple[int, int, int] | None
 
 log = logging.getLogger("malha.api")
 
-# What an unknown id is verified against, so that it takes as long as a known one.
-_NOBODY = new_key("nobody", ())[0].hash
+# Of keys from before: each is taken until it is rotated.
+_argon2 = PasswordHasher()
 
 
 class _Known:
@@ -39,21 +40,29 @@ class _Known:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self._proven: LRUCache[bytes, tuple[Caller, float]] = LRUCache(_REMEMBERED)
+        self._by_hash = {
+            key.hash: (_caller(key), _ends(key))
+            for key in keys.values()
+            if key.hash.startswith(SHA256)
+        }
+        self._proven: LRUCache[str, tuple[Caller, float]] = LRUCache(_REMEMBERED)
+        """Of Argon2id's, which take tens of milliseconds."""
         self._lock = threading.Lock()
 
-    def recall(self, digest: bytes) -> Caller | None:
-        """Who gave this text before, unless the key has expired since."""
-        with self._lock:
-            found = self._proven.get(digest)
+    def recall(self, hashed: str) -> Caller | None:
+        """Whose key this is the hash of, unless it has expired."""
+        found = self._by_hash.get(hashed)
+        if found is None:
+            with self._lock:
+                found = self._proven.get(hashed)
         if found is None:
             return None
         caller, until = found
         return caller if time.time() < until else None
 
-    def remember(self, digest: bytes, caller: Caller, until: float) -> None:
+    def remember(self, hashed: str, caller: Caller, until: float) -> None:
         with self._lock:
-            self._proven[digest] = (caller, until)
+            self._proven[hashed] = (caller, until)
 
 
 class KeyStore:
@@ -79,41 +88,43 @@ class KeyStore:
         return self._problem
 
     def recall(self, text: str) -> Caller | None:
-        """Who gave this key before; some microseconds, whatever the text is."""
+        """Whose key this is, if that can be said in microseconds, whatever the text is."""
         self._look()
-        return self._known.recall(_digest(text))
+        return self._known.recall(hash_of(text))
 
     def verify(self, text: str) -> Caller:
-        """Whose key this is. The first time it takes Argon2's tens of milliseconds, as does a
-        wrong key each time: call it where nothing else has to wait.
+        """Whose key this is. One from before takes Argon2's tens of milliseconds the first time:
+        call it where nothing else has to wait.
 
         Raises:
             UnauthorizedError: it is no key, or one that is revoked or has expired.
         """
         self._look()
-        digest = _digest(text)
-        if caller := self._known.recall(digest):
+        hashed = hash_of(text)
+        if caller := self._known.recall(hashed):
             return caller
         shape = _KEY.fullmatch(text)
         if shape is None:
             raise UnauthorizedError("That is not an API key: one reads malha_<id>_<secret>")
         identity, secret = shape.groups()
-        # One at a time: each takes 19 MiB, and a flood of wrong keys must not take them all.
-        with self._proving:
-            known = self._known
-            if caller := known.recall(digest):
-                return caller
-            key = known.keys.get(identity)
-            proven = _matches(key.hash if key else _NOBODY, secret)
-        if key is None or not proven:
+        known = self._known
+        key = known.keys.get(identity)
+        if key is None or not self._is(key, hashed, secret):
             raise UnauthorizedError("The API key is not known")
         state = key.state(datetime.fromtimestamp(time.time(), UTC))
         if state != "active":
             when = "has expired" if state == "expired" else "was revoked"
             raise UnauthorizedError(f"The API key {key.id} {when}")
         caller = _caller(key)
-        known.remember(digest, caller, _ends(key))
+        known.remember(hashed, caller, _ends(key))
         return caller
+
+    def _is(self, key: StoredKey, hashed: str, secret: str) -> bool:
+        if not key.hash.startswith(ARGON2):
+            return compare_digest(key.hash, hashed)
+        # One at a time: each takes tens of MB, and a flood of wrong keys must not take them all.
+        with self._proving:
+            return _matches(key.hash, secret)
 
     def _look(self) -> None:
         """Read the file again if it changed, at most once in LOOK_EVERY."""
@@ -160,10 +171,6 @@ def _ends(key: StoredKey) -> float:
 
 def _matches(stored: str, secret: str) -> bool:
     try:
-        return hasher.verify(stored, secret)
+        return _argon2.verify(stored, secret)
     except (Argon2Error, InvalidHashError):
         return False
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -4,6 +4,9 @@ from typing import Any
 
 from dbt_bouncer.check_framework.decorator import check, fail
 
+from malha.errors import ManifestError
+from malha.manifest import product_of
+
 # A constraint does not count: Iceberg keeps no keys, so that nothing would ever check it.
 _COMBINATIONS = ("unique_combination_of_columns",)
 
@@ -23,6 +26,18 @@ def check_product_has_owner(model: Any, ctx: Any) -> None:
             f"`{model.name}` is public, and the owner of its group `{group.name}` "
             f"has no {' and no '.join(missing)}."
         )
+
+
+@check
+def check_product_can_be_served(model: Any, ctx: Any) -> None:
+    """What a public model declares for the API can be used: lookup, masks and row filters."""
+    if model.access != "public":
+        return
+    groups = {group.name: group for group in ctx.manifest_obj.manifest.groups.values()}
+    try:
+        product_of(model, groups.get(model.config.group))
+    except ManifestError as error:
+        fail(str(error))
 
 
 @check

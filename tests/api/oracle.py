@@ -56,7 +56,8 @@ def answer(
     elif query.after is not None:
         found = [row for row in found if _is_after(row, query.sort, query.after)]
     for order in reversed(query.sort):
-        found.sort(key=lambda row, by=order: _rank(row[by.name], by.descending))
+        name, descending = order.name, order.descending
+        found.sort(key=lambda row: _rank(row[name], descending))
     schema = queries.answer_schema(query)
     shown = [{name: row[name] for name in schema.names} for row in found[: query.limit]]
     return pa.Table.from_pylist(shown, schema=schema)

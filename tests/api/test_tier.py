@@ -198,9 +198,9 @@ def test_copy_says_which_rows_each_filter_keeps() -> None:
     ran: list[str] = []
 
     class Recording(FakeSpark):
-        def stream(self, sql: str, *rest: Any, **more: Any) -> Generator[pa.RecordBatch]:
-            ran.append(sql)
-            return super().stream(sql, *rest, **more)
+        def stream(self, _sql: str, *rest: Any, **more: Any) -> Generator[pa.RecordBatch]:
+            ran.append(_sql)
+            return super().stream(_sql, *rest, **more)
 
     product = PRODUCT.model_copy(
         update={"row_filters": (RowFilter(unless="x", where="lower(name) = 'i'"),)}

@@ -156,6 +156,16 @@ MANIFESTS: list[tuple[str, str, Callable[[Json], None]]] = [
         "over all rows",
         data_tests(PRODUCT, "not_null", where="pedido_id > 1"),
     ),
+    (
+        "check_product_can_be_served",
+        "which is none of its columns",
+        node(PRODUCT, config__meta__api={"masks": {"nope": {"unless": "pii"}}}),
+    ),
+    (
+        "check_product_can_be_served",
+        "has RAND()",
+        node(PRODUCT, config__meta__api={"rows": [{"unless": "x", "where": "rand() < 1"}]}),
+    ),
     ("check_product_has_freshness", "bronze.pedido", node(BRONZE_PEDIDO, freshness=None)),
     ("check_product_has_freshness", "bronze.cliente", node(BRONZE_CLIENTE, loaded_at_field=None)),
     (
