@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -32,7 +33,16 @@ _TITLE = "Malha"
 _SUMMARY = "The mesh's ouro products: public models with an enforced contract."
 
 
-def create_app(settings: Settings | None = None) -> Asgi:
+@dataclass(frozen=True)
+class Apps:
+    """What is served, and where."""
+
+    public: Asgi
+    health: Asgi | None
+    """At an address of its own, where API_HEALTH_PORT says so."""
+
+
+def create_app(settings: Settings | None = None) -> Apps:
     """The API over the products that dbt's manifest declares.
 
     Products have an entrance of their own: FastAPI's way to a route takes longer than most of
@@ -104,13 +114,19 @@ def create_app(settings: Settings | None = None) -> Asgi:
     around.openapi = openapi  # type: ignore[method-assign]
     around.router.lifespan_context = lifespan
     around.state.registry = registry
-    around.state.readiness = readiness
     problems.install(around)
-    around.include_router(health.router)
     around.include_router(catalogue.router)
     around.include_router(swagger.router)
+    apart = (
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        if settings.api_health_port
+        else None
+    )
+    told = apart or around
+    told.state.readiness = readiness
+    told.include_router(health.router)
     Instrumentator(excluded_handlers=["/metrics", "/health"]).instrument(around).expose(
-        around, include_in_schema=False
+        told, include_in_schema=False
     )
 
     products = Products(
@@ -123,4 +139,4 @@ def create_app(settings: Settings | None = None) -> Asgi:
         security_headers(settings),
         settings.api_stall_seconds,
     )
-    return traced(with_cors(Edge(products, around, settings), settings), settings)
+    return Apps(traced(with_cors(Edge(products, around, settings), settings), settings), apart)

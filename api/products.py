@@ -21,6 +21,7 @@ from api import audit, parameters
 from api.access import Caller, Guard, Rights, check_read, rights_of
 from api.answers import Answer, Answers, Ask
 from api.cursors import Cursors
+from api.edge import ABORT
 from api.errors import (
     ApiError,
     BusyError,
@@ -39,7 +40,6 @@ from api.parameters import Request
 from api.problems import problem_of
 from api.query import Query
 from api.registry import Registry, Served
-from api.server import ABORT
 from api.snapshots import Snapshot, Snapshots
 from malha.errors import MalhaError
 
@@ -85,6 +85,7 @@ class Exchange:
         self.started = time.perf_counter()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.raw_path: str = scope["raw_path"].decode("latin-1")
         self.query = scope["query_string"]
         self.client: str = (scope.get("client") or ("", 0))[0]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -193,7 +194,7 @@ class Products:
             self._note(exchange)
 
     async def _handle(self, exchange: Exchange) -> None:
-        found = self._registry.catalogue.find(exchange.path)
+        found = self._registry.catalogue.find(exchange.raw_path)
         served, key = found or (None, None)
         exchange.served = served
         # Counted before anything is refused, so that nobody asks without a limit.

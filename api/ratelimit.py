@@ -47,7 +47,7 @@ class Counters(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count, and begin a new window of `expiry` seconds where the last one is over."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             count, ends = self._counts.get(key, (0, 0.0))
             if ends <= now:
@@ -60,10 +60,10 @@ class Counters(Storage):
 
     def get(self, key: str) -> int:
         count, ends = self._counts.get(key, (0, 0.0))
-        return count if ends > time.time() else 0
+        return count if ends > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._counts.get(key, (0, time.time()))[1]
+        return self._counts.get(key, (0, time.monotonic()))[1]
 
     def check(self) -> bool:
         return True
@@ -164,7 +164,7 @@ class RateLimiter:
             self._limiter.hit(_per_minute(self._failures), "failure", network_of(address))
 
     def _seconds_left(self, key: str) -> int:
-        return max(1, math.ceil(self._limiter.storage.get_expiry(key) - time.time()))
+        return max(1, math.ceil(self._limiter.storage.get_expiry(key) - time.monotonic()))
 
 
 @lru_cache(1024)

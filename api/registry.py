@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from api import columns
 from api.metrics import MANIFEST_OK, NOT_SERVED
@@ -47,13 +48,17 @@ class Catalogue:
         return [self.by_path[path] for path in sorted(self.by_path)]
 
     def find(self, path: str) -> tuple[Served, str | None] | None:
-        """The product at a path, and the text behind it where it has a lookup column."""
-        served = self.by_path.get(path)
+        """The product at a path, and the text behind it where it has a lookup column.
+
+        Args:
+            path: as it is in the URL, where a value's own `/` is `%2F`.
+        """
+        served = self.by_path.get(unquote(path))
         if served:
             return served, None
         parent, slash, key = path.rpartition("/")
-        served = self.by_path.get(parent) if slash and key else None
-        return (served, key) if served and served.product.lookup else None
+        served = self.by_path.get(unquote(parent)) if slash and key else None
+        return (served, unquote(key)) if served and served.product.lookup else None
 
 
 def catalogue(products: Iterable[Product], refused: Iterable[Refused] = ()) -> Catalogue:

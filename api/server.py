@@ -3,16 +3,17 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.app import create_app
+from api.edge import ABORT
 from api.logs import configuration
 from malha.settings import Settings
-
-ABORT = "malha.abort"
-"""Where a request's scope has what breaks its connection off, whatever has not been sent yet."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -55,19 +56,55 @@ class _Protocol(HttpToolsProtocol):
             self._head_to_come = None
 
 
+class _Beside(uvicorn.Server):
+    """A server that leaves signals to the one that it runs beside."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Public(uvicorn.Server):
+    """The server of the API, and beside it, for as long, another."""
+
+    beside: uvicorn.Server | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.beside is None:
+            await super().serve(sockets)
+            return
+        other = asyncio.ensure_future(self.beside.serve())
+        try:
+            await super().serve(sockets)
+        finally:
+            self.beside.should_exit = True
+            await other
+
+
 def serve(settings: Settings) -> None:
     """Serve the API until a signal ends it."""
+    apps = create_app(settings)
     protocol: Any = type("Protocol", (_Protocol,), {"seconds": settings.api_stall_seconds})
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=settings.api_host,
-        port=settings.api_port,
-        http=protocol,
-        log_config=configuration(settings.api_log_format),
-        access_log=False,
-        server_header=False,
-        ssl_certfile=settings.api_tls_certificate or None,
-        ssl_keyfile=settings.api_tls_key or None,
-        timeout_graceful_shutdown=10,
+    both: Any = {
+        "http": protocol,
+        "log_config": configuration(settings.api_log_format),
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    public = _Public(
+        uvicorn.Config(
+            apps.public,
+            host=settings.api_host,
+            port=settings.api_port,
+            ssl_certfile=settings.api_tls_certificate or None,
+            ssl_keyfile=settings.api_tls_key or None,
+            **both,
+        )
     )
+    if apps.health is not None:
+        host, port = settings.api_health_host, settings.api_health_port
+        public.beside = _Beside(
+            uvicorn.Config(apps.health, host=host, port=port, lifespan="off", **both)
+        )
+    public.run()

@@ -146,6 +146,16 @@ class Settings(AccessSettings):
 
     api_host: str = Field("127.0.0.1", description="Address that the API listens on")
     api_port: int = Field(8000, gt=0, lt=65536, description="Port of the API")
+    api_health_port: int = Field(
+        0,
+        ge=0,
+        lt=65536,
+        description="Port of `/health` and `/metrics`, and of nothing else, on API_HEALTH_HOST; 0: "
+        "they are on the API's own port",
+    )
+    api_health_host: str = Field(
+        "127.0.0.1", description="Address that they listen on, where they have a port of their own"
+    )
     api_pool_size: int = Field(
         8,
         gt=0,

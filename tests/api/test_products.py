@@ -4,10 +4,12 @@ import copy
 import csv
 import io
 import json
+import re
 import secrets
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,8 +30,8 @@ from tests.api.orders import (
     of_all,
     write_again,
 )
-from tests.api.running import Running, rows_of
-from tests.mesh import Mesh, eventually
+from tests.api.running import Running, rows_of, running
+from tests.mesh import Mesh, eventually, free_ports
 
 Json = dict[str, Any]
 
@@ -470,3 +472,56 @@ def test_catalogue_lists_products_with_owner_and_columns(api: Running) -> None:
     assert products["cliente_pedido"]["columns"]["valor"] == "decimal(18,2)"
     assert api.client.get("/docs").status_code == 200
     assert PATH in api.client.get("/openapi.json").json()["paths"]
+
+
+def test_health_and_metrics_are_at_an_address_of_their_own_where_one_is_set(
+    mesh: Mesh, served_manifest: Json, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    with running(mesh, tmp_path / "apart", served_manifest, API_HEALTH_PORT=str(port)) as apart:
+        health = f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{health}/health/ready", timeout=60).json()["status"] == "ok"
+        assert "malha_api_requests" in httpx.get(f"{health}/metrics", timeout=60).text
+        for path in ("/health/ready", "/metrics"):
+            assert apart.client.get(path).status_code == 404
+        for path in ("/api", "/docs", "/openapi.json", PATH):
+            assert httpx.get(health + path, timeout=60).status_code == 404
+
+
+def test_docs_load_nothing_from_elsewhere(api: Running) -> None:
+    page = api.client.get("/docs")
+    assert "content-security-policy" in page.headers
+    assert "https://" not in page.text
+    for path in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
+        asset = api.client.get(path)
+        assert asset.status_code == 200
+        assert len(asset.content) > 1000
+    assert api.client.get("/docs/", follow_redirects=False).status_code == 200
+    assert api.client.get("/redoc").status_code == 404
+
+
+def test_root_and_catalogue_answer_programs_and_people(api: Running) -> None:
+    assert api.client.get("/", headers={"Accept": "*/*"}).json()["catalogue"] == "/api"
+    page = api.client.get("/", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert page.headers["location"] == "/docs"
+    assert api.client.get("/api/").json() == api.client.get("/api").json()
+    for path in ("/", "/api", "/api/", "/docs", "/health/live", "/health/ready"):
+        assert api.client.head(path, follow_redirects=False).status_code in (200, 307)
+    odd = httpx.Request("GET", f"{api.url}/docs/x", headers={"Host": "evil.example"})
+    assert "location" not in api.client.send(odd).headers
+
+
+def test_groups_that_are_cut_off_are_told(api: Running) -> None:
+    cut = api.get(PATH, group_by="pedido_id", limit=2)
+    whole = api.get(PATH, group_by="pedido_id", limit=3)
+    assert (len(rows_of(cut)), cut.headers.get("truncated")) == (2, "true")
+    assert (len(rows_of(whole)), whole.headers.get("truncated")) == (3, None)
+
+
+def test_audit_names_every_column_that_the_answer_depends_on(api: Running) -> None:
+    api.get(PATH, {"x-request-id": "columns"}, select="pedido_id", nome__ne="x", sort="-valor")
+    api.client.head(PATH, headers={"x-request-id": "head"})
+    lines = [json.loads(line) for line in (api.folder / "audit.log").read_text().splitlines()]
+    by_id = {line["request_id"]: line for line in lines}
+    assert by_id["columns"]["columns"] == ["pedido_id", "nome", "valor"]
+    assert by_id["head"]["rows"] == 0

@@ -245,6 +245,8 @@ def test_product_that_cannot_be_served_leaves_the_others(caplog: pytest.LogCaptu
         ("/api/thing", None),
         ("/api/thing/7", "7"),
         ("/api/v2/thing/7", "7"),
+        ("/api/thing/a%2Fb", "a/b"),
+        ("/api/th%69ng", None),
         ("/api/thing/' or 1=1", "' or 1=1"),
     ],
 )
