@@ -127,7 +127,10 @@ class Guard:
             text = _credential(authorization, x_api_key)
         except UnauthorizedError:
             return None
-        return self.keys.recall(text) if text.startswith(PREFIX) else self.tokens.recall(text)
+        if text.startswith(PREFIX):
+            return self.keys.recall(text)
+        # A token comes as `Bearer` alone, also once it is known.
+        return self.tokens.recall(text) if authorization is not None else None
 
     def authenticate(
         self, authorization: str | None, x_api_key: str | None, address: str = ""

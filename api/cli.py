@@ -188,6 +188,8 @@ def _check_known(scopes: list[str], settings: Settings) -> None:
     for scope in scopes:
         if problem := key_changes.unknown_scope(scope, manifest):
             raise KeysFileError(f"--scope {scope}: {problem}")
+        if note := key_changes.unused_scope(scope, manifest):
+            say_warning(f"--scope {scope}: {note}")
 
 
 def _show_once(key: StoredKey, text: str, settings: Settings, quiet: bool) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from api.errors import KeysFileError
 from api.key_file import Keys, StoredKey, changing, new_key
 from malha.manifest import Manifest
-from malha.scopes import DOMAIN, PRODUCT
+from malha.scopes import ALL, DOMAIN, PRODUCT
 
 
 def create(
@@ -79,6 +79,19 @@ def unknown_scope(scope: str, manifest: Manifest) -> str | None:
         if named != scope and named not in names:
             return f"there is no {prefix[:-1]} {named!r}: choose one of {', '.join(sorted(names))}"
     return None
+
+
+def unused_scope(scope: str, manifest: Manifest) -> str | None:
+    """What to know of a scope that is a word which no mask and no row filter names."""
+    if scope == ALL or scope.startswith((PRODUCT, DOMAIN)):
+        return None
+    products = manifest.products.values()
+    known = {mask.unless for product in products for mask in product.masks}
+    known |= {rule.unless for product in products for rule in product.row_filters}
+    if scope in known:
+        return None
+    there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+    return f"no mask and no row filter names {scope!r} ({there})"
 
 
 def _named(keys: Keys, identity: str, path: Path) -> StoredKey:

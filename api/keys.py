@@ -157,6 +157,11 @@ class KeyStore:
             log.error("%s; the keys from before stay in force", error)
         else:
             self._problem = None
+            if signature and status.st_mode & 0o077:
+                log.warning(
+                    "%s can be read by others than its owner: chmod 600, unless that is meant",
+                    self._path,
+                )
 
 
 def _caller(key: StoredKey) -> Caller:

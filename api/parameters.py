@@ -24,6 +24,7 @@ RESERVED = ("select", "sort", "limit", "cursor", "count", "group_by", "aggregate
 
 _FUNCTIONS = ("count", "sum", "avg", "min", "max")
 _NOT_OF_TEXT = ("sum", "avg")
+_PART = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)|([^,]*)', re.DOTALL)
 _LONE_ESCAPE = re.compile(r"(?:[^\\]|^)(?:\\\\)*\\(?![%_\\])")
 
 
@@ -69,9 +70,16 @@ def read(product: Product, text: str, key: str | None = None) -> Request:
     """
     given = _Given({})
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_VALUES, errors="strict")
-    except (ValueError, UnicodeDecodeError):
-        given.refuse("", f"at most {MAX_VALUES} parameters, in UTF-8, are allowed")
+        if not text.isascii():
+            raise ValueError("letters other than ASCII's are written as %C3%A9, in UTF-8")
+        if text.count("&") >= MAX_VALUES:
+            raise ValueError(f"at most {MAX_VALUES} parameters are allowed")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        given.refuse("", "what is written as %C3%A9 has to be in UTF-8")
+        raise InvalidRequestError(given.problems) from None
+    except ValueError as error:
+        given.refuse("", str(error))
         raise InvalidRequestError(given.problems) from None
     for name, value in pairs:
         if name in given.pairs:
@@ -242,7 +250,7 @@ def _value(column: Column, operator: str, text: str) -> Any:
                 raise ValueError("null or not_null is needed")
             return text
         case "in":
-            parts = text.split(",")
+            parts = _parts(text)
             if len(parts) > MAX_VALUES:
                 raise ValueError(f"at most {MAX_VALUES} values are allowed")
             return tuple(kind(column).parse(part) for part in parts)
@@ -254,6 +262,18 @@ def _value(column: Column, operator: str, text: str) -> Any:
             return text
         case _:
             return kind(column).parse(text)
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between commas; one in double quotes may have commas, and `""` for a quote."""
+    parts, end = [], -1
+    while end < len(text):
+        found = _PART.match(text, end + 1)
+        assert found is not None  # noqa: S101
+        quoted, plain = found.groups()
+        parts.append(plain if quoted is None else quoted.replace('""', '"'))
+        end = found.end()
+    return parts
 
 
 def _of_key(given: _Given, product: Product, key: str) -> list[Filter]:

@@ -258,3 +258,34 @@ def test_all_of_a_hundred_parameters_are_read() -> None:
 @pytest.mark.parametrize("value", ["&", "=", "%", "+", "#", "'", '"', "\\", ";", "é", "中", "😀"])
 def test_escaped_text_arrives_as_it_was(value: str) -> None:
     assert query(f"name={quote(value)}").filters[0].value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a,b", ("a", "b")),
+        ("", ("",)),
+        (",", ("", "")),
+        ('"a,b",c', ("a,b", "c")),
+        ('"a""b"', ('a"b',)),
+        ('a"b,"c', ('a"b', '"c')),
+        ('"a"b', ('"a"b',)),
+        ('"a,\nb"', ("a,\nb",)),
+    ],
+)
+def test_value_with_a_comma_stands_in_quotes(text: str, values: tuple[str, ...]) -> None:
+    (condition,) = query(f"name.in={quote(text)}").filters
+    assert condition.value == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name=%ff", "has to be in UTF-8"),
+        ("name=\u00c3\u00a9", "letters other than ASCII's"),
+        ("&".join(["id=1"] * 101), "at most 100 parameters"),
+    ],
+)
+def test_text_that_cannot_be_read_says_why(text: str, message: str) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
+        parameters.read(product(), text)
