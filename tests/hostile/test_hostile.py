@@ -121,23 +121,41 @@ def is_well(api: Running) -> None:
 PATTERNS = ("%x%x%x%y", "%_%_%_%_%_%_%_%_%_%#", "%x" * 31 + "y", "_%" * 16, "%x%" + "_" * 29 + "y")
 
 
+def ask_and_go(api: Running, pattern: str) -> int:
+    """Ask what takes long, and hang up after half a second: the status, or 0 without an answer."""
+    question = {"nome.like": pattern, "limit": "10000", "sort": "-nome"}
+    headers = {"X-API-Key": api.key}
+    try:
+        return httpx.get(api.url + LONG, params=question, headers=headers, timeout=0.5).status_code
+    except httpx.TimeoutException:
+        return 0
+
+
 def test_slow_patterns_whose_clients_are_gone(api: Running, good: str) -> None:
-    bad = api.key_of("*")
-
-    def ask(pattern: str) -> int:
-        question = {"nome.like": pattern, "limit": "10000", "sort": "-nome"}
-        try:
-            answer = httpx.get(
-                api.url + LONG, params=question, headers={"X-API-Key": bad}, timeout=0.5
-            )
-        except httpx.TimeoutException:
-            return 0
-        return answer.status_code
-
     with attacked(api, good, "slow patterns, clients gone"), ThreadPoolExecutor(8) as pool:
-        seen = set(pool.map(ask, PATTERNS * 20))
-    assert seen <= {0, 200, 503}
+        seen = set(pool.map(lambda pattern: ask_and_go(api, pattern), PATTERNS * 20))
+    assert seen <= {0, 200, 429, 503}
     is_well(api)
+
+
+def test_slow_patterns_through_spark_leave_no_work_behind(
+    products: Mesh, api: Running, good: str, manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    spark_ui = f"http://127.0.0.1:{products.settings.spark_ui_port}/api/v1/applications"
+
+    def works() -> bool:
+        application = httpx.get(spark_ui, timeout=60).json()[0]["id"]
+        jobs = httpx.get(f"{spark_ui}/{application}/jobs?status=running", timeout=60).json()
+        return bool(jobs)
+
+    with serving(products, tmp_path / "spark", manifest, API_TIER_ROWS="0") as spark:
+        eventually(lambda: spark.get(LONG).status_code == 200, seconds=60)
+        attack = attacked(api, good, "slow patterns through Spark, clients gone")
+        with attack, ThreadPoolExecutor(4) as pool:
+            seen = set(pool.map(lambda pattern: ask_and_go(spark, pattern), PATTERNS * 4))
+            assert seen <= {0, 200, 429, 503}
+            eventually(lambda: not works(), seconds=60)
+        is_well(spark)
 
 
 def test_pattern_of_too_many_wildcards_is_refused(api: Running) -> None:
