@@ -5,6 +5,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.config import dictConfig
 from typing import Any, cast
 
 import uvicorn
@@ -83,11 +84,13 @@ class _Public(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Serve the API until a signal ends it."""
+    # First, since it takes away what an application has added.
+    dictConfig(configuration(settings.api_log_format))
     apps = create_app(settings)
     protocol: Any = type("Protocol", (_Protocol,), {"seconds": settings.api_stall_seconds})
     both: Any = {
         "http": protocol,
-        "log_config": configuration(settings.api_log_format),
+        "log_config": None,
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": 10,

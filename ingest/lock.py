@@ -46,6 +46,12 @@ _POLL_SECONDS = 0.2
 """Between two looks at the locks that stand before one's own."""
 
 
+_own = threading.Lock()
+_held: set[int] = set()
+"""The locks that this process has, or waits for. Of its others it does not know: the metastore went
+away before it had said their number, or before they were given back."""
+
+
 @dataclass(frozen=True)
 class Clock:
     """What a wait goes by, in seconds."""
@@ -98,6 +104,7 @@ class Lock:
         """Give it back; nothing happens where it is lost or the metastore is away."""
         self._ended.set()
         self._thread.join(timeout=30)
+        _held.discard(self._id)
         with suppress(TException, OSError), metastore.client(self._settings) as client:
             client.unlock(UnlockRequest(self._id))
 
@@ -176,11 +183,14 @@ def _acquire(source: Source, settings: Settings, pids: Sequence[int], clock: Clo
         agentInfo=holders.describe([os.getpid(), *pids]),
     )
     with metastore.reporting(settings), metastore.client(settings) as client:
-        answer = client.lock(request)
+        with _own:
+            answer = client.lock(request)
+            _held.add(answer.lockid)
         try:
             if answer.state != LockState.ACQUIRED:
                 _wait(source, settings, answer.lockid, clock)
         except BaseException:
+            _held.discard(answer.lockid)
             with suppress(TException, OSError):
                 client.unlock(UnlockRequest(answer.lockid))
             raise
@@ -197,7 +207,7 @@ def _wait(source: Source, settings: Settings, lock_id: int, clock: Clock) -> Non
     warned = False
     deadline = clock.now() + _EXPIRY_SECONDS
     while True:
-        with metastore.client(settings) as client:
+        with _own, metastore.client(settings) as client:
             if client.check_lock(CheckLockRequest(lock_id)).state == LockState.ACQUIRED:
                 return
             shown = client.show_locks(ShowLocksRequest(source.schema_name, _name(source)))
@@ -206,7 +216,10 @@ def _wait(source: Source, settings: Settings, lock_id: int, clock: Clock) -> Non
                     continue  # it stands behind this one
                 holder = f"process {holders.pid(other)} on {other.hostname}"
                 alive = holders.alive(other)
-                if alive is False:
+                left = (
+                    alive and holders.pid(other) == str(os.getpid()) and other.lockid not in _held
+                )
+                if alive is False or left:
                     with suppress(NoSuchLockException):
                         client.unlock(UnlockRequest(other.lockid))
                     continue

@@ -10,17 +10,15 @@ from api.readiness import OK, Health
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.api_route("/live", methods=["GET", "HEAD"])
+@router.get("/live")
+@router.head("/live", include_in_schema=False)
 async def live() -> Health:
     """Whether the process answers."""
     return Health(status=OK, checks={})
 
 
-@router.api_route(
-    "/ready",
-    methods=["GET", "HEAD"],
-    responses={503: {"model": Health, "description": "Not ready"}},
-)
+@router.get("/ready", responses={503: {"model": Health, "description": "Not ready"}})
+@router.head("/ready", include_in_schema=False)
 async def ready(response: Response, readiness: ReadinessDep) -> Health:
     """Whether products and keys are known, the Thrift Server answers, and nothing has got stuck."""
     health = await readiness.health()

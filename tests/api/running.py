@@ -106,7 +106,9 @@ def running(
             [sys.executable, "-m", "api"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
         try:
-            eventually(lambda: answers(f"{url}/health/ready"), seconds=60)
+            health = settings.get("API_HEALTH_PORT", str(port))
+            ready = f"http://{mesh.settings.api_host}:{health}/health/ready"
+            eventually(lambda: answers(ready), seconds=60)
             found = Running(folder, url, key, settings)
             with found.client:
                 yield found

@@ -521,7 +521,10 @@ def test_groups_that_are_cut_off_are_told(api: Running) -> None:
 def test_audit_names_every_column_that_the_answer_depends_on(api: Running) -> None:
     api.get(PATH, {"x-request-id": "columns"}, select="pedido_id", nome__ne="x", sort="-valor")
     api.client.head(PATH, headers={"x-request-id": "head"})
-    lines = [json.loads(line) for line in (api.folder / "audit.log").read_text().splitlines()]
+    log = api.folder / "audit.log"
+    # A line is written once its answer is sent.
+    eventually(lambda: '"request_id":"head"' in log.read_text(), seconds=10)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
     by_id = {line["request_id"]: line for line in lines}
     assert by_id["columns"]["columns"] == ["pedido_id", "nome", "valor"]
     assert by_id["head"]["rows"] == 0

@@ -26,12 +26,14 @@ def locks(settings: Settings, table: str, *states: int) -> list[int]:
 
 
 @contextmanager
-def foreign_lock(settings: Settings, table: str) -> Iterator[int]:
-    """A lock whose holder cannot be seen from here."""
+def foreign_lock(
+    settings: Settings, table: str, hostname: str = "far.example", agent: str = "other"
+) -> Iterator[int]:
+    """A lock that somebody else took; by itself, one whose holder cannot be seen from here."""
     component = LockComponent(
         type=LockType.EXCLUSIVE, level=LockLevel.TABLE, dbname="bronze", tablename=table
     )
-    request = LockRequest([component], user="u", hostname="far.example", agentInfo="other")
+    request = LockRequest([component], user="u", hostname=hostname, agentInfo=agent)
     with metastore.client(settings) as client:
         lock = client.lock(request)
     assert lock.state == LockState.ACQUIRED

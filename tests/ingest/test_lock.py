@@ -1,5 +1,7 @@
 """One run of a source at a time, whoever else shares the metastore."""
 
+import os
+import socket
 import subprocess
 import sys
 from itertools import count
@@ -9,6 +11,7 @@ from threading import Event, Thread
 import pytest
 from hive_metastore.ttypes import HeartbeatRequest, LockState
 
+from ingest import holders
 from ingest.errors import LockedError, LostLockError
 from ingest.lock import Clock, exclusive
 from malha import metastore
@@ -96,6 +99,26 @@ def test_lock_of_a_killed_process_of_this_machine_is_taken_over_at_once(
         held = locks(elsewhere, OF_CLIENTE)
         assert len(held) == 1
         assert held != before
+
+
+def test_lock_that_this_process_lost_sight_of_is_taken_over_at_once(
+    elsewhere: Settings, tmp_path: Path
+) -> None:
+    beside = elsewhere.model_copy(update={"stack_dir": tmp_path / "beside"})
+    described = holders.describe([os.getpid()])
+    with (
+        foreign_lock(elsewhere, OF_CLIENTE, socket.gethostname(), described) as lost,
+        exclusive(CLIENTE, elsewhere),
+    ):
+        (held,) = locks(elsewhere, OF_CLIENTE)
+        assert held != lost
+        # One that it knows of keeps it out.
+        with (
+            pytest.raises(LockedError, match=f"by process {os.getpid()} on"),
+            exclusive(CLIENTE, beside),
+        ):
+            pass
+        assert locks(elsewhere, OF_CLIENTE) == [held]
 
 
 def test_lock_waits_for_a_jvm_that_outlives_its_python(mesh: Mesh, elsewhere: Settings) -> None:

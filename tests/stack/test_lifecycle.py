@@ -96,7 +96,7 @@ def test_killed_thrift_server_comes_back_and_requests_meanwhile_are_problems_or_
     # What is in memory is answered; tests/api/test_outages.py has the rest.
     answers(served)
     assert served.get("/health/live").status_code == 200
-    assert served.get("/health/ready").status_code == 503
+    eventually(lambda: served.get("/health/ready").status_code == 503, seconds=30)
     eventually(lambda: pids(served)["thrift"] not in (0, before["thrift"]), seconds=60)
     eventually(lambda: served.get("/health/ready").status_code == 200, seconds=90)
     assert pids(served)["api"] == before["api"]
