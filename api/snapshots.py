@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from hive_metastore.ThriftHiveMetastore import Client
-from hive_metastore.ttypes import UnknownDBException
+from thrift.Thrift import TApplicationException
 
 from api.workers import Worker
 from malha import metastore
@@ -141,16 +141,20 @@ class Snapshots:
             look, since = self._look_soon(product)
             # Where the metastore hangs, one waits for a moment; the others take what is known.
             hangs = self._clock() - since > FRESH_SECONDS
+            patience = None if self._is_stale(known) else 0 if hangs else FRESH_SECONDS
             try:
-                look.result(timeout=0 if hangs else FRESH_SECONDS)
+                look.result(timeout=patience)
             except TimeoutError:
                 log.info("the metastore takes its time; %s is as it was", product.name)
             except UnreachableError as error:
                 log.warning("%s", error)
             known = self._known[name]
-        if self._clock() - known.asked > STALE_SECONDS:
+        if self._is_stale(known):
             raise UnreachableError(self._reason)
         return known.snapshot
+
+    def _is_stale(self, known: _Known) -> bool:
+        return self._clock() - known.asked > STALE_SECONDS
 
     def _look_soon(self, product: Product) -> tuple[Future[None], float]:
         """A look that is under way, or a new one, and since when."""
@@ -227,7 +231,10 @@ def _parameters(client: Client, schema: str, names: list[str]) -> dict[str, dict
     """The parameters of those of these tables that exist, by name in small letters."""
     try:
         tables = client.get_table_objects_by_name(schema, names)
-    except UnknownDBException:
+    except TApplicationException:
+        # Of a schema that is not there yet, the metastore says no more than that.
+        if schema.lower() in client.get_databases(schema):
+            raise
         return {}
     return {table.tableName: dict(table.parameters) for table in tables}
 

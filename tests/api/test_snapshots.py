@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from thrift.Thrift import TApplicationException
 
 from api.snapshots import PUBLISHING_SECONDS, STALE_SECONDS, Snapshot, Snapshots
 from malha import metastore
@@ -197,3 +198,19 @@ def test_reader_goes_on_with_what_is_known_while_another_waits_for_the_metastore
     clock.now += 1
     with snapshots._lock:
         assert ids(snapshots) == [1, 1]
+
+
+def test_schema_that_is_not_there_yet_has_no_snapshots(
+    snapshots: Snapshots, store: Metastore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TApplicationException(TApplicationException.INTERNAL_ERROR, "Internal error")
+
+    monkeypatch.setattr(store, "get_table_objects_by_name", refuse)
+    monkeypatch.setattr(store, "get_databases", lambda _: [], raising=False)
+    clock.now += 1
+    assert snapshots.current(A) is None
+    monkeypatch.setattr(store, "get_databases", lambda name: [name], raising=False)
+    clock.now += STALE_SECONDS + 1
+    with pytest.raises(UnreachableError):
+        snapshots.current(A)
