@@ -149,13 +149,14 @@ class Guard:
         """
         if caller := self.recall(authorization, x_api_key):
             return caller
-        text = _credential(authorization, x_api_key)
-        key = text.startswith(PREFIX)
-        if not key and authorization is None:
-            raise UnauthorizedError("X-API-Key has no API key: one reads malha_<id>_<secret>")
         self.limiter.check_failures(address)
         try:
-            return self.keys.verify(text) if key else self.tokens.verify(text)
+            text = _credential(authorization, x_api_key)
+            if text.startswith(PREFIX):
+                return self.keys.verify(text)
+            if authorization is None:
+                raise UnauthorizedError("X-API-Key has no API key: one reads malha_<id>_<secret>")
+            return self.tokens.verify(text)
         except UnauthorizedError:
             self.limiter.count_failure(address)
             raise

@@ -60,8 +60,7 @@ class Lane:
         """
         if self._count >= self._capacity:
             raise BusyError("There are too many queries at the moment: ask again in a second")
-        if self.abandoned >= MAX_ABANDONED:
-            raise BusyError("Queries that were cancelled still run: ask again in a second")
+        self._check_abandoned()
         self._count += 1
 
     def leave(self) -> None:
@@ -81,8 +80,10 @@ class Lane:
             QueryTimeoutError: it took too long.
             CancelledError: it was stopped.
         """
-        async with self._places:
+        await self._take_place(interrupts)
+        try:
             interrupts.check()
+            self._check_abandoned()
             done = self._begin(work)
             asked = asyncio.ensure_future(interrupts.asked())
             either: set[asyncio.Future[Any]] = {done, asked}
@@ -98,6 +99,8 @@ class Lane:
                 )
                 await self._stop(done, interrupts)
             return done.result()
+        finally:
+            self._places.release()
 
     async def finish(self, work: Callable[[], None]) -> None:
         """Do what has to be done behind a query, whatever else runs."""
@@ -106,6 +109,28 @@ class Lane:
     def close(self) -> None:
         """Let no more begin."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _check_abandoned(self) -> None:
+        if self.abandoned >= MAX_ABANDONED:
+            raise BusyError("Queries that were cancelled still run: ask again in a second")
+
+    async def _take_place(self, interrupts: Interrupts) -> None:
+        """Wait for a place, no longer than a query may take, and not for who has gone."""
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        place = asyncio.ensure_future(self._places.acquire())
+        asked = asyncio.ensure_future(interrupts.asked())
+        either: set[asyncio.Future[Any]] = {place, asked}
+        try:
+            await asyncio.wait(either, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            if not place.done():
+                place.cancel()
+        if not place.done() or place.cancelled():
+            interrupts.check()
+            raise BusyError("There was no place for the query: ask again in a second")
 
     def _begin(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)

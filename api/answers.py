@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -129,7 +129,7 @@ class Answers:
             "thrift": Lane("thrift", sessions, settings.api_queue, seconds),
             "export": Lane("export", settings.api_exports, 0, seconds),
         }
-        self._exporters: Counter[str] = Counter()
+        self._exporters: Counter[Hashable] = Counter()
         self._exports_each = -(-settings.api_exports // 2)
         for lane in self.lanes.values():
             QUEUE.labels(lane.name).set_function(partial(getattr, lane, "count"))
@@ -299,7 +299,7 @@ class Answers:
             sql = f"/* request {ask.request_id} */ {sql}"
         return self._engine.stream(sql, schema, interrupts, whole=whole)
 
-    def export(self, ask: Ask, caller: str = "") -> "Export":
+    def export(self, ask: Ask, caller: Hashable = None) -> "Export":
         """All rows of a question, as a stream.
 
         Args:
@@ -321,9 +321,10 @@ class Answers:
         place, interrupts = self._place(ask), Interrupts()
         batches = self._batches(ask.query, ask, place, interrupts)
         ANSWERS.labels(ask.query.product.name, place.engine).inc()
-        return Export(ask, batches, lane, interrupts, partial(self._leave_export, caller))
+        leave = partial(self._leave_export, caller)
+        return Export(ask, place, batches, lane, interrupts, leave)
 
-    def _leave_export(self, caller: str) -> None:
+    def _leave_export(self, caller: Hashable) -> None:
         self.lanes["export"].leave()
         self._exporters[caller] -= 1
         if not self._exporters[caller]:
@@ -352,6 +353,7 @@ class Export:
     def __init__(
         self,
         ask: Ask,
+        place: _Place,
         batches: Generator[pa.RecordBatch],
         lane: Lane,
         interrupts: Interrupts,
@@ -359,6 +361,8 @@ class Export:
     ) -> None:
         self.rows = 0
         self.encoding = ask.encoding if ask.format.compressible else None
+        self._place: _Place | None = place
+        """The copy that is read, which stays as long as this does."""
         self._batches = batches
         self._lane = lane
         self._interrupts = interrupts
@@ -391,6 +395,7 @@ class Export:
                 await asyncio.wait({self._pending})
             await self._lane.finish(self._end)
         finally:
+            self._place = None
             self._leave()
 
     def _end(self) -> None:

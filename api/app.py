@@ -137,6 +137,5 @@ def create_app(settings: Settings | None = None) -> Apps:
         cursors,
         overload,
         security_headers(settings),
-        settings.api_stall_seconds,
     )
     return Apps(traced(with_cors(Edge(products, around, settings), settings), settings), apart)

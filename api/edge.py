@@ -13,9 +13,6 @@ from malha.settings import Settings
 Asgi = Callable[..., Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-ABORT = "malha.abort"
-"""Where a request's scope has what breaks its connection off, whatever has not been sent yet."""
-
 MAX_TARGET = 8_000
 """Bytes of path and query string."""
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -181,16 +181,18 @@ class ThriftEngine:
                 )
 
         cursor: Any = session.cursor()
+        # However often it is asked for: each takes a session.
+        end = cache(lambda: self._end(cursor))
         with closing(cursor):
             try:
                 run(cursor, sql, in_time)
-                with interrupts.stopping(lambda: self._end(cursor)):
+                with interrupts.stopping(end):
                     for batch in thrift_rows.batches(cursor, schema, _ROWS):
                         yield batch
                         interrupts.check()
             except TTransportException as error:
                 if error.type == TTransportException.TIMED_OUT:
-                    self._end(cursor)
+                    end()
                 raise
             except StatementFailedError as error:
                 interrupts.check()

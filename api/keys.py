@@ -146,15 +146,19 @@ class KeyStore:
         except OSError:
             # Reading it fails too, and says why.
             signature = (0, 0, 0)
-        if signature == self._signature:
+        if signature == self._signature and signature != (0, 0, 0):
             return
         # Before it is read: a change while it is being read is then noticed the next time.
         self._signature = signature
         try:
             self._known = _Known(read(self._path))
         except KeysFileError as error:
+            if self._problem != str(error):
+                log.error("%s; the keys from before stay in force", error)
             self._problem = str(error)
-            log.error("%s; the keys from before stay in force", error)
+            if isinstance(error.__cause__, OSError):
+                # Who may read it can change without a change of the file.
+                self._signature = (0, 0, 0)
         else:
             self._problem = None
             if signature and status.st_mode & 0o077:

@@ -21,7 +21,6 @@ from api import audit, parameters
 from api.access import Caller, Guard, Rights, check_read, rights_of
 from api.answers import Answer, Answers, Ask
 from api.cursors import Cursors
-from api.edge import ABORT
 from api.errors import (
     ApiError,
     BusyError,
@@ -39,6 +38,7 @@ from api.overload import Overload
 from api.parameters import Request
 from api.problems import problem_of
 from api.query import Query
+from api.ratelimit import network_of
 from api.registry import Registry, Served
 from api.snapshots import Snapshot, Snapshots
 from malha.errors import MalhaError
@@ -52,9 +52,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key")
 
-
-_BUFFERED = 16_384
-"""Bytes of a part that is sent without a look at the clock."""
 
 _KNOWN_BYTES = 1_000_000
 """Of the texts of requests that are remembered; what they were read to takes some times that."""
@@ -80,7 +77,6 @@ class Exchange:
         receive: Receive,
         send: Send,
         headers: Headers,
-        stall_seconds: float,
     ) -> None:
         self.started = time.perf_counter()
         self.method: str = scope["method"]
@@ -93,8 +89,6 @@ class Exchange:
         self.id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self.receive = receive
         self._send = send
-        self._abort: Callable[[], None] = scope.get(ABORT, lambda: None)
-        self._stall_seconds = stall_seconds
         self.status = 0
         self.extra: Headers = [*headers, (b"x-request-id", self.id.encode())]
         """What every answer to this request has."""
@@ -124,22 +118,9 @@ class Exchange:
         )
 
     async def body(self, body: bytes, *, more: bool = False) -> None:
-        """Send (a part of) the body; a HEAD request has none.
-
-        Raises:
-            CancelledError: the client read nothing of it for too long; it is hung up on.
-        """
+        """Send (a part of) the body; a HEAD request has none."""
         content = b"" if self.method == "HEAD" else body
-        message = {"type": "http.response.body", "body": content, "more_body": more}
-        if not more and len(content) < _BUFFERED:
-            # It goes to the buffer whole: nothing waits for the client.
-            await self._send(message)
-            return
-        try:
-            await asyncio.wait_for(self._send(message), self._stall_seconds)
-        except TimeoutError:
-            self._abort()
-            raise CancelledError("The client reads nothing any more") from None
+        await self._send({"type": "http.response.body", "body": content, "more_body": more})
 
     async def gone(self) -> None:
         """Return once the client has hung up."""
@@ -159,7 +140,6 @@ class Products:
         cursors: Cursors,
         overload: Overload,
         headers: Headers,
-        stall_seconds: float,
     ) -> None:
         self._registry = registry
         self._guard = guard
@@ -169,13 +149,12 @@ class Products:
         self._overload = overload
         self._headers = headers
         """What every answer has."""
-        self._stall_seconds = stall_seconds
         self._known: LRUCache[tuple[Served, bytes, str | None], _Parsed] = LRUCache(
             _KNOWN_BYTES, getsizeof=lambda one: one.size
         )
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, self._headers, self._stall_seconds)
+        exchange = Exchange(scope, receive, send, self._headers)
         request_id.set(exchange.id)
         try:
             if self._overload.refuses():
@@ -296,7 +275,8 @@ class Products:
             await exchange.body(b"")
             return
         assert exchange.caller is not None  # noqa: S101
-        export = self._answers.export(ask, exchange.caller.id or exchange.client)
+        caller = exchange.caller
+        export = self._answers.export(ask, (caller.kind, caller.id or network_of(exchange.client)))
         watcher = asyncio.ensure_future(exchange.gone())
         watcher.add_done_callback(lambda _: export.stop())
         try:

@@ -124,6 +124,8 @@ class Registry:
             if self.problem != str(error):
                 log.error("%s", error)
             self.problem = str(error)
+            if isinstance(error.__cause__, OSError):
+                seen = None  # who may read it can change without a change of the file
         else:
             self.problem, self.catalogue = None, found
             log.info("%d paths are served", len(found.by_path))

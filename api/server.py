@@ -3,25 +3,31 @@
 import asyncio
 import socket
 import struct
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.config import dictConfig
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
-from api.edge import ABORT
 from api.logs import configuration
 from malha.settings import Settings
 
+_NOT_STARTED = 3
+"""The exit code where it could not start, as uvicorn has it."""
+
 
 class _Protocol(HttpToolsProtocol):
-    """A connection whose client has so long to send the head of a request."""
+    """A connection whose client has so long to send the head of a request, or to read something of
+    what waits for it."""
 
     seconds = 30.0
     _head_to_come: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -29,7 +35,6 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)[ABORT] = self._break_off
         if self._head_to_come is None:
             self._await_head()
 
@@ -37,18 +42,51 @@ class _Protocol(HttpToolsProtocol):
         self._head_has_come()
         super().on_headers_complete()
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        answered = self.cycle is None or self.cycle.response_complete
+        idle = self._head_to_come is None and self.timeout_keep_alive_task is None
+        if answered and idle and not self.transport.is_closing():
+            # What came was no beginning of a request, and took the timer of idle connections away.
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        self._has_read()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_has_come()
+        self._has_read()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
         self._head_to_come = self.loop.call_later(self.seconds, self._break_off)
 
+    def _await_reading(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(self.seconds, self._look_at_reading)
+
+    def _look_at_reading(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._await_reading()
+        else:
+            self._break_off()
+
+    def _has_read(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
     def _break_off(self) -> None:
         # What the kernel still has for the client is thrown away too.
-        self.transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
+        with suppress(OSError, ValueError):  # where the client has gone by itself
+            self.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
         self.transport.abort()
 
     def _head_has_come(self) -> None:
@@ -110,4 +148,7 @@ def serve(settings: Settings) -> None:
         public.beside = _Beside(
             uvicorn.Config(apps.health, host=host, port=port, lifespan="off", **both)
         )
-    public.run()
+    with suppress(KeyboardInterrupt):
+        public.run()
+    if not public.started:
+        sys.exit(_NOT_STARTED)

@@ -137,7 +137,10 @@ class Snapshots:
         if known is None:
             self._look_at(product)
             return self._known[name].snapshot
-        if self._clock() - known.asked >= FRESH_SECONDS:
+        # The look that is under way may have begun before this product was asked for.
+        for _ in range(2):
+            if self._clock() - known.asked < FRESH_SECONDS:
+                break
             look, since = self._look_soon(product)
             # Where the metastore hangs, one waits for a moment; the others take what is known.
             hangs = self._clock() - since > FRESH_SECONDS
@@ -146,8 +149,10 @@ class Snapshots:
                 look.result(timeout=patience)
             except TimeoutError:
                 log.info("the metastore takes its time; %s is as it was", product.name)
+                break
             except UnreachableError as error:
                 log.warning("%s", error)
+                break
             known = self._known[name]
         if self._is_stale(known):
             raise UnreachableError(self._reason)

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from weakref import WeakSet
 
 import duckdb
@@ -32,6 +32,9 @@ _KEPT = 2
 
 _RETRY_SECONDS = 5
 """After a copy that failed, as when Spark is away."""
+
+_IDLE_SECONDS = 1.0
+"""For so long work is waited for, before what failed before counts no more."""
 
 _PASSING = (UnreachableError, OutageError, BusyError)
 
@@ -66,6 +69,7 @@ class _TooLargeError(Exception):
 class _State:
     loaded: list[Loaded] = field(default_factory=list)
     """Newest last."""
+    product: Product | None = None
     wanted: Snapshot | None = None
 
 
@@ -80,7 +84,7 @@ class Tier:
         self._settings = settings
         self._engine = engine
         self._states: dict[str, _State] = {}
-        self._queue: SimpleQueue[Product | None] = SimpleQueue()
+        self._queue: SimpleQueue[str | None] = SimpleQueue()
         self.worker = Worker("tier", self._work)
         self._interrupts = Interrupts()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -129,8 +133,8 @@ class Tier:
         if not self.on or snapshot.id is None:
             return
         state = self._states.setdefault(product.name, _State())
-        state.wanted = snapshot
-        self._queue.put(product)
+        state.product, state.wanted = product, snapshot
+        self._queue.put(product.name)
 
     def serve(self, products: Iterable[Product]) -> None:
         """Let go of all products but these."""
@@ -208,16 +212,21 @@ class Tier:
                 )
 
     def _work(self) -> None:
-        product = self._queue.get()
-        if product:
-            self._load(product)
+        try:
+            name = self._queue.get(timeout=_IDLE_SECONDS)
+        except Empty:
+            return
+        if name:
+            self._load(name)
         self._drop_left()
 
-    def _load(self, product: Product) -> None:
+    def _load(self, name: str) -> None:
         """Copy what is wanted of a product by now; of many offers, the last one counts."""
-        state = self._states.get(product.name)
-        wanted = state.wanted if state else None
-        if state is None or wanted is None or wanted.id is None or self.find(product, wanted.id):
+        state = self._states.get(name)
+        if state is None or state.product is None or state.wanted is None:
+            return
+        product, wanted = state.product, state.wanted
+        if wanted.id is None or self.find(product, wanted.id):
             return
         if wanted.rows is not None and wanted.rows > self._settings.api_tier_rows:
             state.loaded = []
@@ -234,7 +243,7 @@ class Tier:
                 log.warning("%s stays out of memory for now: %s", product.name, error)
                 if isinstance(error, _PASSING):
                     self.worker.ended.wait(_RETRY_SECONDS)
-                    self._queue.put(product)
+                    self._queue.put(name)
                 return
             if loaded:
                 state.loaded = [*state.loaded, loaded]
@@ -244,8 +253,13 @@ class Tier:
     def _drop_left(self) -> None:
         """Give back the memory of the copies that nobody has any more."""
         while not self._left.empty():
-            with self.cursor() as cursor:
-                cursor.execute(f'drop table if exists "{self._left.get()}"')
+            table = self._left.get()
+            try:
+                with self.cursor() as cursor:
+                    cursor.execute(f'drop table if exists "{table}"')
+            except duckdb.Error:
+                self._left.put(table)
+                raise
 
     def _copy(self, product: Product, snapshot: int) -> Loaded | None:
         """Copy a product's rows; None where they are more than may be."""

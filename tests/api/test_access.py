@@ -197,3 +197,14 @@ def test_address_that_is_wrong_too_often_waits_and_a_proven_key_does_not(
     assert guard.authenticate(None, key, "198.51.100.1").name == "ana"
     with pytest.raises(UnauthorizedError):
         guard.authenticate(None, "malha_x", "198.51.100.2")
+
+
+@pytest.mark.parametrize(
+    "given", [("Basic x", None), (None, "nothing"), ("Bearer a.b.c", None), ("Bearer a", "b")]
+)
+def test_whatever_is_wrong_is_counted(guard: Guard, given: tuple[str | None, str | None]) -> None:
+    for _ in range(3):
+        with pytest.raises(UnauthorizedError):
+            guard.authenticate(*given, "198.51.100.7")
+    with pytest.raises(TooManyRequestsError):
+        guard.authenticate(*given, "198.51.100.7")

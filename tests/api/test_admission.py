@@ -111,11 +111,31 @@ def test_nothing_more_is_taken_while_too_much_that_was_given_up_runs() -> None:
     deaf = Deaf()
 
     async def scenario() -> None:
-        many = [lane.run(deaf, Interrupts()) for _ in range(admission.MAX_ABANDONED)]
-        await asyncio.gather(*many, return_exceptions=True)
+        for _ in range(admission.MAX_ABANDONED):
+            with pytest.raises(QueryTimeoutError):
+                await lane.run(deaf, Interrupts())
         with pytest.raises(BusyError, match="were cancelled still run"):
             lane.enter()
         deaf.go.set()
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
     eventually(lambda: lane.abandoned == 0, seconds=5)
+
+
+def test_who_has_gone_does_not_wait_for_a_place() -> None:
+    lane = Lane("test", running=1, waiting=1, seconds=3600)
+    deaf, interrupts = Deaf(), Interrupts()
+
+    async def scenario() -> None:
+        first = asyncio.ensure_future(lane.run(deaf, Interrupts()))
+        second = asyncio.ensure_future(lane.run(lambda: 2, interrupts))
+        await asyncio.sleep(0.01)
+        interrupts.ask()
+        with pytest.raises(CancelledError):
+            await second
+        deaf.go.set()
+        assert await first == 1
+        # Its place was never taken.
+        assert await lane.run(lambda: 3, Interrupts()) == 3
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))

@@ -1,6 +1,7 @@
 """What is in memory, and when: copies by snapshot, their limits, and what they answer."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -269,3 +270,38 @@ def test_lookup_of_many_rows_is_answered_whole() -> None:
         assert answer(tier, spark, "limit=10000", key="1").rows == 300
         assert answer(tier, spark, "", key="1").rows == 10
         assert answer(tier, spark, "", key="4").body == b"[]"
+
+
+def test_export_keeps_its_copy_while_others_take_its_place() -> None:
+    spark = FakeSpark()
+    with tier_of(spark) as tier:
+        load(tier)
+        answers = Answers(Settings(), cast("ThriftEngine", spark), tier, Cursors("secret", 60))
+        ask = Ask(query("limit=all", PRODUCT), "", at(1), EVERYTHING, FORMATS["ndjson"], None)
+        export = answers.export(ask)
+        for number in (2, 3, 4):
+            load(tier, number)
+        gc.collect()
+        assert tables(tier) == 3
+
+        async def read() -> bytes:
+            parts = []
+            while (part := await export.next()) is not None:
+                parts.append(part)
+            await export.close()
+            return b"".join(parts)
+
+        assert asyncio.run(read()).count(b"\n") == 9
+        eventually(lambda: tables(tier) == 2, seconds=10)
+        answers.close()
+
+
+def test_offer_of_an_older_declaration_does_not_take_the_newer_copy_away() -> None:
+    other = PRODUCT.model_copy(update={"columns": PRODUCT.columns[:2]})
+    spark = FakeSpark()
+    with tier_of(spark) as tier:
+        tier.offer(PRODUCT, at(1))
+        tier.offer(other, at(1))
+        eventually(lambda: tier.find(other, 1) is not None, seconds=10)
+        eventually(lambda: tier._queue.empty(), seconds=10)
+        assert tier.find(other, 1) is not None

@@ -188,6 +188,22 @@ def test_slow_readers_hold_places_for_seconds_alone(api: Running, good: str) -> 
     is_well(api)
 
 
+@pytest.mark.parametrize(
+    "path", ["/docs/swagger-ui-bundle.js", f"{LONG}?limit=10000"], ids=["assets", "pages"]
+)
+def test_many_answers_on_one_connection_that_nobody_reads(
+    api: Running, good: str, path: str
+) -> None:
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {good}\r\n\r\n".encode()
+    with ExitStack() as opened, attacked(api, good, f"unread answers: {path.partition('?')[0]}"):
+        idle = [opened.enter_context(raw(api)) for _ in range(6)]
+        for connection in idle:
+            connection.sendall(head * 8)
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, seconds=60)
+        eventually(lambda: all(map(is_closed, idle)), seconds=60)
+    is_well(api)
+
+
 def test_half_sent_requests_are_hung_up_on(api: Running, good: str) -> None:
     with ExitStack() as opened, attacked(api, good, "50 half-sent requests"):
         halves = []
