@@ -85,14 +85,7 @@ class Lane:
             interrupts.check()
             self._check_abandoned()
             done = self._begin(work)
-            asked = asyncio.ensure_future(interrupts.asked())
-            either: set[asyncio.Future[Any]] = {done, asked}
-            try:
-                await asyncio.wait(
-                    either, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                asked.cancel()
+            await self._wait(done, interrupts)
             if not done.done():
                 interrupts.ask(
                     QueryTimeoutError(f"The query was cancelled after {self._seconds:g} s")
@@ -120,17 +113,23 @@ class Lane:
             await self._places.acquire()
             return
         place = asyncio.ensure_future(self._places.acquire())
+        try:
+            await self._wait(place, interrupts)
+        finally:
+            if not place.done():
+                place.cancel()
+        if not place.done():
+            interrupts.check()
+            raise BusyError("There was no place for the query: ask again in a second")
+
+    async def _wait(self, done: "asyncio.Future[Any]", interrupts: Interrupts) -> None:
+        """Wait for something no longer than a query may take, nor once nobody wants it any more."""
         asked = asyncio.ensure_future(interrupts.asked())
-        either: set[asyncio.Future[Any]] = {place, asked}
+        either: set[asyncio.Future[Any]] = {done, asked}
         try:
             await asyncio.wait(either, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             asked.cancel()
-            if not place.done():
-                place.cancel()
-        if not place.done() or place.cancelled():
-            interrupts.check()
-            raise BusyError("There was no place for the query: ask again in a second")
 
     def _begin(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)

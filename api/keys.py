@@ -25,6 +25,8 @@ LOOK_EVERY = 1.0
 _REMEMBERED = 4096
 _KEY = re.compile(r"malha_([a-z0-9]{8,12})_([A-Za-z0-9_-]{43,86})")
 _Signature = tuple[int, int, int] | None
+_UNREADABLE: _Signature = (0, 0, 0)
+"""Of a file that is tried again at each look."""
 
 log = logging.getLogger("malha.api")
 
@@ -145,8 +147,8 @@ class KeyStore:
             signature = None
         except OSError:
             # Reading it fails too, and says why.
-            signature = (0, 0, 0)
-        if signature == self._signature and signature != (0, 0, 0):
+            signature = _UNREADABLE
+        if signature == self._signature != _UNREADABLE:
             return
         # Before it is read: a change while it is being read is then noticed the next time.
         self._signature = signature
@@ -158,7 +160,7 @@ class KeyStore:
             self._problem = str(error)
             if isinstance(error.__cause__, OSError):
                 # Who may read it can change without a change of the file.
-                self._signature = (0, 0, 0)
+                self._signature = _UNREADABLE
         else:
             self._problem = None
             if signature and status.st_mode & 0o077:
