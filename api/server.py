@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.config import dictConfig
 from typing import Any
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
 from api.logs import configuration
+from malha.errors import SettingError
 from malha.settings import Settings
 
 _NOT_STARTED = 3
@@ -107,12 +108,13 @@ class _Public(uvicorn.Server):
     """The server of the API, and beside it, for as long, another."""
 
     beside: uvicorn.Server | None = None
+    beside_sockets: Sequence[socket.socket] = ()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         if self.beside is None:
             await super().serve(sockets)
             return
-        other = asyncio.ensure_future(self.beside.serve())
+        other = asyncio.ensure_future(self.beside.serve(list(self.beside_sockets)))
         try:
             await super().serve(sockets)
         finally:
@@ -121,7 +123,11 @@ class _Public(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve the API until a signal ends it."""
+    """Serve the API until a signal ends it.
+
+    Raises:
+        SettingError: the files of TLS, or the addresses, cannot be used.
+    """
     # First, since it takes away what an application has added.
     dictConfig(configuration(settings.api_log_format))
     apps = create_app(settings)
@@ -143,12 +149,33 @@ def serve(settings: Settings) -> None:
             **both,
         )
     )
+    try:
+        public.config.load()
+    except OSError as error:
+        raise SettingError(
+            f"API_TLS_CERTIFICATE={settings.api_tls_certificate!r} and "
+            f"API_TLS_KEY={settings.api_tls_key!r} cannot be used ({error.strerror or error})"
+        ) from error
+    sockets = [_bound(public.config, "API_HOST and API_PORT")]
     if apps.health is not None:
         host, port = settings.api_health_host, settings.api_health_port
         public.beside = _Beside(
             uvicorn.Config(apps.health, host=host, port=port, lifespan="off", **both)
         )
+        names = "API_HEALTH_HOST and API_HEALTH_PORT"
+        public.beside_sockets = [_bound(public.beside.config, names)]
     with suppress(KeyboardInterrupt):
-        public.run()
+        public.run(sockets)
     if not public.started:
         sys.exit(_NOT_STARTED)
+
+
+def _bound(config: uvicorn.Config, names: str) -> socket.socket:
+    """A socket at a server's address, which nobody else may have."""
+    try:
+        return config.bind_socket()
+    except SystemExit:
+        raise SettingError(
+            f"nothing can listen at {config.host}:{config.port} (the line before says why): "
+            f"set {names}"
+        ) from None

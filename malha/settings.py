@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from malha.access_settings import AccessSettings
@@ -247,6 +254,13 @@ class Settings(AccessSettings):
     maintain_delete_files: int = Field(
         1, gt=0, description="Number of delete files from which a data file is rewritten"
     )
+
+    @field_validator("api_health_port")
+    @classmethod
+    def _apart(cls, value: int, info: ValidationInfo) -> int:
+        if value and value == info.data.get("api_port"):
+            raise ValueError("is API_PORT: choose another one, or 0")
+        return value
 
     @model_validator(mode="before")
     @classmethod
