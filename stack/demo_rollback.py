@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,6 +20,9 @@ _ORDER = 1
 """The order that the delivery corrects."""
 
 _RAISE = Decimal(50)
+
+_SEEN_SECONDS = 10
+"""The API serves what is published within about a second; this leaves room for a slow machine."""
 
 
 def demo_rollback(settings: Settings, console: Console) -> None:
@@ -40,17 +44,18 @@ def demo_rollback(settings: Settings, console: Console) -> None:
     console.print(uri, markup=False, soft_wrap=True)
     run([sys.executable, "-m", "ingest", "pedido"], settings)
     run(dbt, settings)
+    _await(url, value, settings)
     serve(url, settings, console)
     console.heading(f"make history PRODUCT={_PRODUCT}")
     run([*lake, "history", _PRODUCT], settings)
     console.heading(f"make rollback PRODUCT={_PRODUCT} TO=previous")
     run([*lake, "rollback", _PRODUCT, "previous"], settings)
+    _await(url, Decimal(str(before["valor"])), settings)
     serve(url, settings, console)
-    _expect(url, Decimal(str(before["valor"])), settings)
     console.heading("forward again: dbt build")
     run(dbt, settings)
+    _await(url, value, settings)
     serve(url, settings, console)
-    _expect(url, value, settings)
 
 
 def _order(url: str, settings: Settings) -> dict[str, object]:
@@ -65,10 +70,13 @@ def _order(url: str, settings: Settings) -> dict[str, object]:
     raise StackError(f"{url} does not serve order {_ORDER}: run `make demo` first")
 
 
-def _expect(url: str, value: Decimal, settings: Settings) -> None:
-    served = Decimal(str(_order(url, settings)["valor"]))
-    if served != value:
-        raise StackError(f"order {_ORDER} has the value {served}, and {value} was to be seen")
+def _await(url: str, value: Decimal, settings: Settings) -> None:
+    """Wait until the API serves this value: it sees a new snapshot about a second later."""
+    deadline = time.monotonic() + _SEEN_SECONDS
+    while (served := Decimal(str(_order(url, settings)["valor"]))) != value:
+        if time.monotonic() > deadline:
+            raise StackError(f"order {_ORDER} has the value {served}, and {value} was to be seen")
+        time.sleep(0.1)
 
 
 def _land(cliente_id: object, value: Decimal, settings: Settings) -> str:
