@@ -1,14 +1,18 @@
-"""Bounded work: so many queries of an engine run, so many wait, and the next is refused at once."""
+"""Bounded work: so many queries of an engine run, so many wait, and the next is refused at once.
+
+Callers share the places: whose query begins next, and who is refused, depends on how many each has.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 from api.errors import BusyError, QueryTimeoutError
+from api.fair_queue import FairSemaphore
 from api.interrupts import Interrupts
 
 log = logging.getLogger("malha.api")
@@ -31,14 +35,22 @@ class Lane:
         running: how many run at a time, each in a thread of its own.
         waiting: how many more may wait.
         seconds: for how long one may run.
+        each: how many of one caller may run at a time; all of them by default.
     """
 
-    def __init__(self, name: str, running: int, waiting: int, seconds: float = 30) -> None:
+    def __init__(
+        self,
+        name: str,
+        running: int,
+        waiting: int,
+        seconds: float = 30,
+        each: int | None = None,
+    ) -> None:
         self.name = name
         self._capacity = running + waiting
         self._seconds = seconds
         self._count = 0
-        self._places = asyncio.Semaphore(running)
+        self._places = FairSemaphore(running, each)
         self._pool = ThreadPoolExecutor(running + MAX_ABANDONED, thread_name_prefix=name)
         self._abandoned: set[asyncio.Task[None]] = set()
 
@@ -52,22 +64,28 @@ class Lane:
         """How many were given up, and still run."""
         return len(self._abandoned)
 
-    def enter(self) -> None:
+    def enter(self, caller: Hashable = None) -> None:
         """Take a place; `leave` gives it back.
+
+        Where all are taken, the caller who has most waiting loses the latest, to one who has fewer.
 
         Raises:
             BusyError: there is none.
         """
-        if self._count >= self._capacity:
-            raise BusyError("There are too many queries at the moment: ask again in a second")
         self._check_abandoned()
+        if self._count >= self._capacity:
+            full = BusyError("There are too many queries at the moment: ask again in a second")
+            if not self._places.displace(caller, full):
+                raise full
         self._count += 1
 
     def leave(self) -> None:
         """Give a place back."""
         self._count -= 1
 
-    async def run(self, work: Callable[[], T], interrupts: Interrupts) -> T:
+    async def run(
+        self, work: Callable[[], T], interrupts: Interrupts, caller: Hashable = None
+    ) -> T:
         """Do blocking work in one of the lane's threads; whoever calls has a place in it.
 
         Work that does not end though it was stopped goes on alone: its thread, and a place less
@@ -75,12 +93,14 @@ class Lane:
 
         Args:
             interrupts: what the work asks whether it is still wanted, and is stopped by.
+            caller: whose work it is; callers take turns.
 
         Raises:
+            BusyError: it waited for too long, or its place went to another caller.
             QueryTimeoutError: it took too long.
             CancelledError: it was stopped.
         """
-        await self._take_place(interrupts)
+        await self._take_place(interrupts, caller)
         try:
             interrupts.check()
             self._check_abandoned()
@@ -93,7 +113,7 @@ class Lane:
                 await self._stop(done, interrupts)
             return done.result()
         finally:
-            self._places.release()
+            self._places.release(caller)
 
     async def finish(self, work: Callable[[], None]) -> None:
         """Do what has to be done behind a query, whatever else runs."""
@@ -107,12 +127,11 @@ class Lane:
         if self.abandoned >= MAX_ABANDONED:
             raise BusyError("Queries that were cancelled still run: ask again in a second")
 
-    async def _take_place(self, interrupts: Interrupts) -> None:
+    async def _take_place(self, interrupts: Interrupts, caller: Hashable) -> None:
         """Wait for a place, no longer than a query may take, and not for who has gone."""
-        if not self._places.locked():
-            await self._places.acquire()
+        if self._places.try_acquire(caller):
             return
-        place = asyncio.ensure_future(self._places.acquire())
+        place = asyncio.ensure_future(self._places.acquire(caller))
         try:
             await self._wait(place, interrupts)
         finally:
@@ -121,6 +140,7 @@ class Lane:
         if not place.done():
             interrupts.check()
             raise BusyError("There was no place for the query: ask again in a second")
+        place.result()
 
     async def _wait(self, done: "asyncio.Future[Any]", interrupts: Interrupts) -> None:
         """Wait for something no longer than a query may take, nor once nobody wants it any more."""

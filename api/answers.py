@@ -125,7 +125,8 @@ class Answers:
         self._flights: dict[tuple[Any, ...], _Flight] = {}
         sessions, seconds = query_sessions(settings), settings.api_query_timeout
         self.lanes = {
-            "tier": Lane("tier", 2, settings.api_tier_queue, seconds),
+            # However slow one caller's queries are, there is a place for another's.
+            "tier": Lane("tier", 3, settings.api_tier_queue, seconds, each=2),
             "thrift": Lane("thrift", sessions, settings.api_queue, seconds),
             "export": Lane("export", settings.api_exports, 0, seconds),
         }
@@ -144,11 +145,14 @@ class Answers:
         """The answer to a question of this key, where it is in the cache."""
         return self._cache.get(key)
 
-    async def answer(self, ask: Ask, gone: Callable[[], Awaitable[None]]) -> Answer:
+    async def answer(
+        self, ask: Ask, gone: Callable[[], Awaitable[None]], caller: Hashable = None
+    ) -> Answer:
         """The answer: remembered, of a run that is under way, or of a new one.
 
         Args:
             gone: returns once the client has hung up.
+            caller: who asks; callers take turns.
 
         Raises:
             ApiError: there is none; its class says why.
@@ -161,8 +165,8 @@ class Answers:
             if answer is not None:
                 return self._keep(ask, answer)
             lane, interrupts = self.lanes[place.engine], Interrupts()
-            lane.enter()
-            task = asyncio.ensure_future(self._make(ask, place, lane, interrupts))
+            lane.enter(caller)
+            task = asyncio.ensure_future(self._make(ask, place, lane, interrupts, caller))
             self._flights[ask.key] = flight = _Flight(task, interrupts)
             task.add_done_callback(partial(self._end, ask.key, flight, lane))
         flight.waiting += 1
@@ -190,8 +194,10 @@ class Answers:
         if not flight.task.cancelled():
             flight.task.exception()  # may have nobody to be told to
 
-    async def _make(self, ask: Ask, place: _Place, lane: Lane, interrupts: Interrupts) -> Answer:
-        answer = await lane.run(lambda: self._compute(ask, place, interrupts), interrupts)
+    async def _make(
+        self, ask: Ask, place: _Place, lane: Lane, interrupts: Interrupts, caller: Hashable
+    ) -> Answer:
+        answer = await lane.run(lambda: self._compute(ask, place, interrupts), interrupts, caller)
         return self._keep(ask, answer)
 
     def _place(self, ask: Ask) -> _Place:

@@ -257,7 +257,7 @@ class Products:
         if answer is not None:
             ANSWERS.labels(ask.query.product.name, "cache").inc()
         else:
-            answer = await self._answers.answer(ask, exchange.gone)
+            answer = await self._answers.answer(ask, exchange.gone, _who(exchange))
         headers = [*_validators(ask, answer.etag), *_links(exchange, answer)]
         exchange.rows = answer.rows if exchange.method != "HEAD" else 0
         headers.append((b"content-type", ask.format.media_type.encode()))
@@ -274,9 +274,7 @@ class Products:
             await exchange.begin(HTTPStatus.OK, headers)
             await exchange.body(b"")
             return
-        assert exchange.caller is not None  # noqa: S101
-        caller = exchange.caller
-        export = self._answers.export(ask, (caller.kind, caller.id or network_of(exchange.client)))
+        export = self._answers.export(ask, _who(exchange))
         watcher = asyncio.ensure_future(exchange.gone())
         watcher.add_done_callback(lambda _: export.stop())
         try:
@@ -339,6 +337,13 @@ def _format(request: Request, accept: str) -> Format:
         known = ", ".join(one.media_type for one in FORMATS.values())
         raise NotAcceptableError(f"There is no such form; there are {known}")
     return found
+
+
+def _who(exchange: Exchange) -> tuple[str, str]:
+    """Whose turn a request counts as: a key's, a token's subject's, or a network's."""
+    assert exchange.caller is not None  # noqa: S101
+    caller = exchange.caller
+    return caller.kind, caller.id or network_of(exchange.client)
 
 
 def _unchanged(exchange: Exchange, ask: Ask) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -139,3 +141,50 @@ def test_who_has_gone_does_not_wait_for_a_place() -> None:
         assert await lane.run(lambda: 3, Interrupts()) == 3
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_caller_who_comes_last_begins_before_all_that_another_has_waiting() -> None:
+    lane = Lane("test", running=1, waiting=8)
+    deaf, began = Deaf(), list[str]()
+
+    async def scenario() -> None:
+        first = asyncio.ensure_future(lane.run(deaf, Interrupts(), "many"))
+        await asyncio.sleep(0)
+        callers = ["many"] * 4 + ["one"]
+        rest = [lane.run(partial(began.append, caller), Interrupts(), caller) for caller in callers]
+        waiting = asyncio.gather(*rest)
+        await asyncio.sleep(0.01)
+        deaf.go.set()
+        await asyncio.gather(first, waiting)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    assert began.index("one") <= 1
+    assert len(began) == 5
+
+
+def test_full_lane_makes_room_for_another_caller_and_refuses_the_same() -> None:
+    lane = Lane("test", running=1, waiting=3)
+    deaf = Deaf()
+
+    async def entering(caller: str, work: Callable[[], int]) -> int:
+        lane.enter(caller)
+        try:
+            return await lane.run(work, Interrupts(), caller)
+        finally:
+            lane.leave()
+
+    async def scenario() -> None:
+        held = [asyncio.ensure_future(entering("many", deaf)) for _ in range(4)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(BusyError):
+            await entering("many", lambda: 2)
+        other = asyncio.ensure_future(entering("one", lambda: 3))
+        await asyncio.sleep(0.01)
+        with pytest.raises(BusyError):
+            await held.pop()
+        deaf.go.set()
+        assert await other == 3
+        assert await asyncio.gather(*held) == [1, 1, 1]
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    assert lane.count == 0
